@@ -1,0 +1,65 @@
+# A room is one folder of src/ built as one static library, plumb_<name>. Dependencies between rooms point one way:
+# apps -> measure -> generate -> backend -> plan -> model -> text, gguf -> formats -> base.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+# One contract for floating point on every machine: no silent fusing, no fast-math. Kernels that want an FMA say so.
+add_library(plumb_options INTERFACE)
+target_compile_options(plumb_options INTERFACE -Wall -Wextra -Wshadow -Werror -ffp-contract=off)
+target_include_directories(plumb_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
+if(PLUMB_SANITIZE)
+  target_compile_options(plumb_options INTERFACE -fsanitize=${PLUMB_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(plumb_options INTERFACE -fsanitize=${PLUMB_SANITIZE})
+endif()
+if(PLUMB_FUZZ)
+  target_compile_options(plumb_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+# plumb_room(NAME [LINK target ...]): every .cpp of the calling folder becomes the library plumb_NAME.
+function(plumb_room name)
+  cmake_parse_arguments(arg "" "" "LINK;SOURCES" ${ARGN})
+  if(NOT arg_SOURCES)
+    file(GLOB arg_SOURCES CONFIGURE_DEPENDS *.cpp)
+  endif()
+  add_library(plumb_${name} STATIC ${arg_SOURCES})
+  target_link_libraries(plumb_${name} PUBLIC plumb_options ${arg_LINK})
+endfunction()
+
+# plumb_tests(NAME [LINK target ...]): every *_test.cpp of the calling folder becomes the test program NAME_test.
+function(plumb_tests name)
+  cmake_parse_arguments(arg "" "" "LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *_test.cpp)
+  add_executable(${name}_test ${sources})
+  target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(${name}_test PRIVATE ${arg_LINK} GTest::gtest_main)
+  target_compile_definitions(${name}_test PRIVATE
+    PLUMB_SOURCE_DIR="${PROJECT_SOURCE_DIR}" PLUMB_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data"
+    PLUMB_PROGRAM="$<TARGET_FILE:plumb>")
+  add_dependencies(${name}_test plumb)
+  gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+endfunction()
+
+# plumb_fuzz(NAME [LINK target ...]): NAME_fuzz.cpp defines LLVMFuzzerTestOneInput. Under the fuzz preset it is a libFuzzer
+# program; elsewhere it replays the files of its corpus (tests/fuzz/corpus/NAME) as a test.
+function(plumb_fuzz name)
+  cmake_parse_arguments(arg "" "" "LINK" ${ARGN})
+  add_executable(${name}_fuzz ${name}_fuzz.cpp)
+  target_link_libraries(${name}_fuzz PRIVATE ${arg_LINK})
+  if(PLUMB_FUZZ)
+    target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(${name}_fuzz PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/replay_main.cpp)
+    add_test(NAME fuzz.${name}.corpus COMMAND ${name}_fuzz ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+    set_tests_properties(fuzz.${name}.corpus PROPERTIES TIMEOUT 300)
+  endif()
+endfunction()

@@ -1,0 +1,107 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/error.h"
+
+namespace plumb {
+namespace {
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+std::string reason() { return std::strerror(errno); }
+
+}  // namespace
+
+MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
+  Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) fail("{}: cannot open: {}", path.string(), reason());
+  struct stat st {};
+  if (::fstat(fd.get(), &st) != 0) fail("{}: cannot stat: {}", path.string(), reason());
+  if (!S_ISREG(st.st_mode)) fail("{}: expected a regular file", path.string());
+  size_ = static_cast<size_t>(st.st_size);
+  if (size_ == 0) return;  // an empty file has an empty view
+  void* p = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd.get(), 0);
+  if (p == MAP_FAILED) fail_machine("{}: cannot map {} bytes: {}", path.string(), size_, reason());
+  data_ = static_cast<const uint8_t*>(p);
+}
+
+MappedFile::~MappedFile() {
+  if (data_) ::munmap(const_cast<uint8_t*>(data_), size_);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : path_(std::move(other.path_)), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+void MappedFile::release(std::span<const uint8_t> bytes) const {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<uintptr_t>(bytes.data()) + page - 1) / page * page;
+  const auto end = (reinterpret_cast<uintptr_t>(bytes.data()) + bytes.size()) / page * page;
+  if (end > begin) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
+std::string read_file(const std::filesystem::path& path, int64_t max_bytes) {
+  const bool is_stdin = path == "-";
+  Descriptor opened(is_stdin ? -1 : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const int fd = is_stdin ? STDIN_FILENO : opened.get();
+  if (fd < 0) fail("{}: cannot open: {}", path.string(), reason());
+  std::string content;
+  char buffer[1 << 16];
+  for (;;) {
+    const ssize_t n = ::read(fd, buffer, sizeof buffer);
+    if (n == 0) return content;
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail("{}: cannot read: {}", path.string(), reason());
+    if (static_cast<int64_t>(content.size()) + n > max_bytes)
+      fail("{}: expected at most {} bytes, got more", path.string(), max_bytes);
+    content.append(buffer, static_cast<size_t>(n));
+  }
+}
+
+void write_file(const std::filesystem::path& path, std::string_view content) {
+  const std::string partial = fmt::format("{}.part-{}", path.string(), ::getpid());
+  Descriptor fd(::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (fd.get() < 0) fail("{}: cannot create: {}", path.string(), reason());
+  const auto give_up = [&](const char* what) {
+    const std::string why = reason();
+    ::unlink(partial.c_str());
+    fail_machine("{}: cannot {}: {}", path.string(), what, why);
+  };
+  while (!content.empty()) {
+    const ssize_t n = ::write(fd.get(), content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) give_up("write");
+    content.remove_prefix(static_cast<size_t>(n));
+  }
+  if (::close(fd.release()) != 0) give_up("close");
+  if (::rename(partial.c_str(), path.c_str()) != 0) give_up("rename into place");
+}
+
+}  // namespace plumb

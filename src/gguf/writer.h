@@ -1,0 +1,56 @@
+#pragma once
+// Writes GGUF version 3. Keys and tensors are collected in order, then written in one pass under a temporary name that becomes the
+// final one only when complete. For tests, tools and (later) quantize.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gguf/gguf.h"
+
+namespace plumb::gguf {
+
+class Writer {
+ public:
+  explicit Writer(uint32_t alignment = 32);
+
+  void add(std::string_view key, uint32_t value);
+  void add(std::string_view key, int32_t value);
+  void add(std::string_view key, uint64_t value);
+  void add(std::string_view key, uint16_t value);
+  void add(std::string_view key, float value);
+  void add(std::string_view key, bool value);
+  void add(std::string_view key, std::string_view value);
+  void add(std::string_view key, const char* value) { add(key, std::string_view(value)); }
+  void add(std::string_view key, std::span<const std::string> values);
+  void add(std::string_view key, std::span<const int32_t> values);
+  void add(std::string_view key, std::span<const float> values);
+  void copy(const Metadata& from, std::string_view key);  // any value, as it stands
+
+  // The data is copied; its size must be what format and shape say (CHECK).
+  void add_tensor(std::string_view name, Format format, std::vector<int64_t> ne, std::span<const uint8_t> data);
+  // Encodes floats into the format (which must have an encoder).
+  void add_tensor(std::string_view name, Format format, std::vector<int64_t> ne, std::span<const float> values);
+
+  std::string bytes() const;  // the whole file
+  void write(const std::filesystem::path& path) const;
+
+ private:
+  void pair(std::string_view key, ValueType type);
+  struct Tensor {
+    std::string name;
+    Format format;
+    std::vector<int64_t> ne;
+    std::vector<uint8_t> data;
+  };
+  uint32_t alignment_;
+  uint64_t n_pairs_ = 0;
+  std::string pairs_;
+  std::vector<Tensor> tensors_;
+};
+
+}  // namespace plumb::gguf
