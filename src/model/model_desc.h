@@ -1,0 +1,95 @@
+#pragma once
+// What a model *is*: layers made of block descriptions, as data. No file offsets, no devices, and after this room no architecture
+// names: a family (families/) is a reading of metadata and nothing else.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "formats/format.h"
+#include "gguf/gguf.h"
+
+namespace plumb {
+
+// A named view on weights in a format: `rows` rows of `columns` contiguous values, y = W x. A vector has one row. The bytes belong
+// to the file, which must outlive the description.
+struct Tensor {
+  std::string name;
+  Format format = Format::f32;
+  int64_t columns = 0;
+  int64_t rows = 0;
+  std::span<const uint8_t> data;
+
+  explicit operator bool() const { return rows > 0; }  // optional weights are empty tensors
+  int64_t row_bytes() const { return format_bytes(format, columns); }
+  int64_t bytes() const { return row_bytes() * rows; }
+  int64_t elements() const { return columns * rows; }
+};
+
+// Rotary positions (Su et al. 2021). Pair i of a head turns by position * frequency_scale * base^(-2i/n_dims) / factors[i].
+enum class RopeLayout {
+  interleaved,  // pairs (x[2i], x[2i+1])
+  half_split    // pairs (x[i], x[i + n_dims/2])
+};
+struct Rope {
+  RopeLayout layout = RopeLayout::interleaved;
+  int64_t n_dims = 0;  // rotated values of a head; the rest pass unchanged
+  float base = 10000;
+  float frequency_scale = 1;  // 1/factor of linear scaling
+  Tensor factors;             // [n_dims/2], or none
+};
+
+struct Attention {
+  int64_t n_heads = 0, n_kv_heads = 0, head_dim = 0;  // query head h reads kv head h / (n_heads / n_kv_heads)
+  float scale = 0;
+  Rope rope;
+  Tensor q, k, v, out;                          // [n_embd, n_heads*head_dim], [n_embd, n_kv_heads*head_dim] x2, [n_heads*head_dim, n_embd]
+  Tensor q_bias, k_bias, v_bias, out_bias;      // optional
+};
+
+enum class Activation { silu };
+struct DenseFfn {
+  Activation activation = Activation::silu;
+  Tensor gate, up, down;                        // [n_embd, n_ff] x2, [n_ff, n_embd]
+  Tensor gate_bias, up_bias, down_bias;         // optional
+};
+
+// x += mixer(norm(x; mixer_norm)); x += ffn(norm(x; ffn_norm)). Other mixers (gated delta net) and FFNs (mixture of experts) join
+// the variants.
+using Mixer = std::variant<Attention>;
+using Ffn = std::variant<DenseFfn>;
+struct Layer {
+  Tensor mixer_norm;  // [n_embd]
+  Mixer mixer;
+  Tensor ffn_norm;    // [n_embd]
+  Ffn ffn;
+};
+
+struct ModelDesc {
+  std::string architecture;
+  int64_t n_embd = 0, n_vocab = 0, n_context = 0;
+  float norm_eps = 0;  // of every RMS norm
+  Tensor embedding;    // [n_embd, n_vocab]
+  Tensor final_norm;   // [n_embd]
+  Tensor head;         // [n_embd, n_vocab]; the embedding again where tied
+  bool tied_head = false;
+  std::vector<Layer> layers;
+};
+
+// Reads the file by its general.architecture. Error: unknown architecture (with the known ones), a missing or wrong key, a tensor
+// that is missing, has another shape, an unsupported format, or belongs to nothing.
+ModelDesc load_model_desc(const gguf::File& file);
+
+// Names of the architectures that load_model_desc reads.
+std::vector<std::string> known_architectures();
+
+// Every weight of the model once, in file-independent order (tied heads once).
+std::vector<const Tensor*> tensors_of(const ModelDesc& desc);
+
+// A page of text for people: sizes, layers by kind, formats.
+std::string to_text(const ModelDesc& desc);
+
+}  // namespace plumb
