@@ -25,11 +25,16 @@ if(PLUMB_FUZZ)
   target_compile_options(plumb_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# plumb_room(NAME [LINK target ...]): every .cpp of the calling folder becomes the library plumb_NAME.
+# plumb_room(NAME [LINK target ...]): every .cpp of the calling folder becomes the library plumb_NAME. A room may hold only headers.
 function(plumb_room name)
   cmake_parse_arguments(arg "" "" "LINK;SOURCES" ${ARGN})
   if(NOT arg_SOURCES)
     file(GLOB arg_SOURCES CONFIGURE_DEPENDS *.cpp)
+  endif()
+  if(NOT arg_SOURCES)
+    add_library(plumb_${name} INTERFACE)
+    target_link_libraries(plumb_${name} INTERFACE plumb_options ${arg_LINK})
+    return()
   endif()
   add_library(plumb_${name} STATIC ${arg_SOURCES})
   target_link_libraries(plumb_${name} PUBLIC plumb_options ${arg_LINK})
