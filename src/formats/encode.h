@@ -1,0 +1,37 @@
+#pragma once
+// What the encoders of 32-value blocks share.
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace plumb {
+
+// The value farthest from zero with its sign; the first of equals.
+inline float largest_magnitude(const float* values, int n) {
+  float largest = values[0];
+  for (int i = 1; i < n; ++i)
+    if (std::fabs(values[i]) > std::fabs(largest)) largest = values[i];
+  return largest;
+}
+
+inline std::pair<float, float> range_of(const float* values, int n) {
+  float min = values[0], max = values[0];
+  for (int i = 1; i < n; ++i) {
+    min = std::min(min, values[i]);
+    max = std::max(max, values[i]);
+  }
+  return {min, max};
+}
+
+inline float reciprocal_or_zero(float d) {
+  return d == 0 ? 0 : 1 / d;
+}
+
+// Toward zero, into 0..largest. Only values that overflowed (a block of subnormals, a range beyond
+// f32) are not finite here.
+inline int truncate_code(float x, int largest) {
+  return std::isfinite(x) ? std::clamp(static_cast<int>(x), 0, largest) : 0;
+}
+
+}  // namespace plumb
