@@ -1,10 +1,12 @@
 #pragma once
-// Writes GGUF version 3. Keys and tensors are collected in order, then written in one pass under a temporary name that becomes the
-// final one only when complete. For tests, tools and (later) quantize.
+// Writes GGUF version 3. Keys and tensors are collected in order, then written in one pass under a
+// temporary name that becomes the final one only when complete. For tests, tools and (later)
+// quantize. A key or tensor given twice is a broken invariant (CHECK).
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,18 +31,25 @@ class Writer {
   void add(std::string_view key, std::span<const std::string> values);
   void add(std::string_view key, std::span<const int32_t> values);
   void add(std::string_view key, std::span<const float> values);
-  void copy(const Metadata& from, std::string_view key);  // any value, as it stands
+  void copy(const Metadata& from,
+            std::string_view key);  // any value, as it stands; must exist (CHECK)
 
   // The data is copied; its size must be what format and shape say (CHECK).
-  void add_tensor(std::string_view name, Format format, std::vector<int64_t> ne, std::span<const uint8_t> data);
+  void add_tensor(std::string_view name, Format format, std::vector<int64_t> ne,
+                  std::span<const uint8_t> data);
   // Encodes floats into the format (which must have an encoder).
-  void add_tensor(std::string_view name, Format format, std::vector<int64_t> ne, std::span<const float> values);
+  void add_tensor(std::string_view name, Format format, std::vector<int64_t> ne,
+                  std::span<const float> values);
 
   std::string bytes() const;  // the whole file
   void write(const std::filesystem::path& path) const;
 
  private:
-  void pair(std::string_view key, ValueType type);
+  void begin_pair(std::string_view key);
+  template <typename T>
+  void add_number(std::string_view key, ValueType type, T value);
+  template <typename T>
+  void add_numbers(std::string_view key, ValueType type, std::span<const T> values);
   struct Tensor {
     std::string name;
     Format format;
@@ -51,6 +60,7 @@ class Writer {
   uint64_t n_pairs_ = 0;
   std::string pairs_;
   std::vector<Tensor> tensors_;
+  std::set<std::string, std::less<>> keys_, names_;  // each once
 };
 
 }  // namespace plumb::gguf
