@@ -15,7 +15,7 @@ endif()
 
 # One contract for floating point on every machine: no silent fusing, no fast-math. Kernels that want an FMA say so.
 add_library(plumb_options INTERFACE)
-target_compile_options(plumb_options INTERFACE -Wall -Wextra -Wshadow -Werror -ffp-contract=off)
+target_compile_options(plumb_options INTERFACE -Wall -Wextra -Wshadow -Wno-missing-field-initializers -Werror -ffp-contract=off)
 target_include_directories(plumb_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
 if(PLUMB_SANITIZE)
   target_compile_options(plumb_options INTERFACE -fsanitize=${PLUMB_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)

@@ -1,6 +1,7 @@
 #pragma once
-// Where a plan runs. A backend compiles a Plan once into an Executable and the Executable runs it many times: one virtual call per
-// batch, not per step. Every backend gives the same results to within its stated accuracy; reference/ is the oracle.
+// Where a plan runs. A backend compiles a Plan once into an Executable and the Executable runs it
+// many times: one virtual call per batch, not per step. Every backend gives the same results to
+// within its stated accuracy; reference/ is the oracle.
 
 #include <cstdint>
 #include <functional>
@@ -14,12 +15,13 @@
 
 namespace plumb {
 
-// Tokens to run at once, of any number of sequences. Token i continues the sequence in slots[i] at positions[i], which must be that
-// sequence's length so far (tokens of one slot come in rising order, without gaps).
+// Tokens to run at once, of any number of sequences. Token i continues the sequence in slots[i] at
+// positions[i], which must be that sequence's length so far (tokens of one slot come in rising
+// order, without gaps).
 struct Batch {
-  std::span<const int32_t> tokens;      // ids
-  std::span<const int32_t> positions;   // within the sequence, from 0
-  std::span<const int32_t> slots;       // 0 .. n_sequences-1
+  std::span<const int32_t> tokens;     // ids
+  std::span<const int32_t> positions;  // within the sequence, from 0
+  std::span<const int32_t> slots;      // 0 .. n_sequences-1
   std::span<const uint8_t> wants_logits;
   int64_t size() const { return static_cast<int64_t>(tokens.size()); }
 };
@@ -28,20 +30,22 @@ class Executable {
  public:
   virtual ~Executable() = default;
 
-  // Runs all steps. Error (and nothing changed): ids or slots out of range, a position that does not continue its sequence, more
-  // tokens or logits than the plan allows, a sequence that would outgrow its positions.
+  // Runs all steps. Error (and nothing changed): ids or slots out of range, a position that does
+  // not continue its sequence, more tokens or logits than the plan allows, a sequence that would
+  // outgrow its positions.
   virtual void run(const Batch& batch) = 0;
 
   // Of the last batch, in order of the tokens that wanted logits.
   virtual std::span<const float> logits(int64_t row) const = 0;  // [n_vocab]
   virtual int32_t picked(int64_t row) const = 0;                 // id of the largest logit
 
-  virtual int64_t length(int slot) const = 0;                          // positions held
-  virtual void truncate(int slot, int64_t n_positions) = 0;            // forget all from n_positions on
-  virtual void copy_prefix(int from, int to, int64_t n_positions) = 0; // `to` becomes the first n positions of `from`
+  virtual int64_t length(int slot) const = 0;                // positions held
+  virtual void truncate(int slot, int64_t n_positions) = 0;  // forget all from n_positions on
+  virtual void copy_prefix(
+      int from, int to, int64_t n_positions) = 0;  // `to` becomes the first n positions of `from`
 
-  // The same batch one step at a time, for check and profile: begin, every step in order, end. Buffers may be read and replaced
-  // between steps; rows as the batch has them.
+  // The same batch one step at a time, for check and profile: begin, every step in order, end.
+  // Buffers may be read and replaced between steps; rows as the batch has them.
   virtual void begin(const Batch& batch) = 0;
   virtual void run_step(size_t step) = 0;
   virtual void end() = 0;
@@ -59,9 +63,12 @@ class Backend {
   virtual std::string name() const = 0;
   // Everything that compile(plan) will allocate.
   virtual Memory memory(const Plan& plan) const = 0;
-  // Error: a step and format for which this backend has no kernel, named with both. The plan must outlive the executable.
-  virtual std::unique_ptr<Executable> compile(const Plan& plan, const CompileOptions& options = {}) = 0;
-  // What `info --machine` shows: label and value, e.g. {"instruction set", "avx512"}, {"Q4_1", "panel 16 vnni"}.
+  // Error: a step and format for which this backend has no kernel, named with both. The plan must
+  // outlive the executable.
+  virtual std::unique_ptr<Executable> compile(const Plan& plan,
+                                              const CompileOptions& options = {}) = 0;
+  // What `info --machine` shows: label and value, e.g. {"instruction set", "avx512"}, {"Q4_1",
+  // "panel 16 vnni"}.
   virtual std::vector<std::pair<std::string, std::string>> describe() const = 0;
 };
 

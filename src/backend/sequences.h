@@ -1,6 +1,7 @@
 #pragma once
-// Which page of the key-value cache holds which positions of which sequence. Pages are shared after copy_prefix and copied when one
-// of the sharers writes. Shared by all backends; they own the bytes, this owns the bookkeeping.
+// Which page of the key-value cache holds which positions of which sequence. Pages are shared after
+// copy_prefix and copied when one of the sharers writes. Shared by all backends; they own the
+// bytes, this owns the bookkeeping.
 
 #include <cstdint>
 #include <span>
@@ -14,16 +15,18 @@ class Sequences {
  public:
   explicit Sequences(const Plan& plan);
 
-  // Checks the batch against the plan and the sequences (Error, nothing changed), makes room for its positions and returns the
-  // pages whose content must be copied (from, to) before the batch runs. Lengths already include the batch afterwards. Steady
-  // state allocates nothing.
+  // Checks the batch against the plan and the sequences (Error, nothing changed), makes room for
+  // its positions and returns the pages whose content must be copied (from, to) before the batch
+  // runs. Lengths already include the batch afterwards. Steady state allocates nothing.
   struct PageCopy {
     int32_t from, to;
   };
   std::span<const PageCopy> extend(const Batch& batch);
 
   int64_t length(int slot) const { return at(slot).length; }
-  int32_t page(int slot, int64_t position) const { return at(slot).pages[static_cast<size_t>(position / kPagePositions)]; }
+  int32_t page(int slot, int64_t position) const {
+    return at(slot).pages[static_cast<size_t>(position / kPagePositions)];
+  }
   std::span<const int32_t> pages(int slot) const;  // in order of position
 
   void truncate(int slot, int64_t n_positions);

@@ -1,6 +1,7 @@
 #pragma once
-// What a model *is*: layers made of block descriptions, as data. No file offsets, no devices, and after this room no architecture
-// names: a family (families/) is a reading of metadata and nothing else.
+// What a model *is*: layers made of block descriptions, as data. No file offsets, no devices, and
+// after this room no architecture names: a family (families/) is a reading of metadata and nothing
+// else.
 
 #include <cstdint>
 #include <optional>
@@ -14,8 +15,8 @@
 
 namespace plumb {
 
-// A named view on weights in a format: `rows` rows of `columns` contiguous values, y = W x. A vector has one row. The bytes belong
-// to the file, which must outlive the description.
+// A named view on weights in a format: `rows` rows of `columns` contiguous values, y = W x. A
+// vector has one row. The bytes belong to the file, which must outlive the description.
 struct Tensor {
   std::string name;
   Format format = Format::f32;
@@ -29,7 +30,8 @@ struct Tensor {
   int64_t elements() const { return columns * rows; }
 };
 
-// Rotary positions (Su et al. 2021). Pair i of a head turns by position * frequency_scale * base^(-2i/n_dims) / factors[i].
+// Rotary positions (Su et al. 2021). Pair i of a head turns by position * frequency_scale *
+// base^(-2i/n_dims) / factors[i].
 enum class RopeLayout {
   interleaved,  // pairs (x[2i], x[2i+1])
   half_split    // pairs (x[i], x[i + n_dims/2])
@@ -43,28 +45,30 @@ struct Rope {
 };
 
 struct Attention {
-  int64_t n_heads = 0, n_kv_heads = 0, head_dim = 0;  // query head h reads kv head h / (n_heads / n_kv_heads)
+  int64_t n_heads = 0, n_kv_heads = 0,
+          head_dim = 0;  // query head h reads kv head h / (n_heads / n_kv_heads)
   float scale = 0;
   Rope rope;
-  Tensor q, k, v, out;                          // [n_embd, n_heads*head_dim], [n_embd, n_kv_heads*head_dim] x2, [n_heads*head_dim, n_embd]
-  Tensor q_bias, k_bias, v_bias, out_bias;      // optional
+  Tensor q, k, v, out;  // [n_embd, n_heads*head_dim], [n_embd, n_kv_heads*head_dim] x2,
+                        // [n_heads*head_dim, n_embd]
+  Tensor q_bias, k_bias, v_bias, out_bias;  // optional
 };
 
 enum class Activation { silu };
 struct DenseFfn {
   Activation activation = Activation::silu;
-  Tensor gate, up, down;                        // [n_embd, n_ff] x2, [n_ff, n_embd]
-  Tensor gate_bias, up_bias, down_bias;         // optional
+  Tensor gate, up, down;                 // [n_embd, n_ff] x2, [n_ff, n_embd]
+  Tensor gate_bias, up_bias, down_bias;  // optional
 };
 
-// x += mixer(norm(x; mixer_norm)); x += ffn(norm(x; ffn_norm)). Other mixers (gated delta net) and FFNs (mixture of experts) join
-// the variants.
+// x += mixer(norm(x; mixer_norm)); x += ffn(norm(x; ffn_norm)). Other mixers (gated delta net) and
+// FFNs (mixture of experts) join the variants.
 using Mixer = std::variant<Attention>;
 using Ffn = std::variant<DenseFfn>;
 struct Layer {
   Tensor mixer_norm;  // [n_embd]
   Mixer mixer;
-  Tensor ffn_norm;    // [n_embd]
+  Tensor ffn_norm;  // [n_embd]
   Ffn ffn;
 };
 
@@ -79,8 +83,9 @@ struct ModelDesc {
   std::vector<Layer> layers;
 };
 
-// Reads the file by its general.architecture. Error: unknown architecture (with the known ones), a missing or wrong key, a tensor
-// that is missing, has another shape, an unsupported format, or belongs to nothing.
+// Reads the file by its general.architecture. Error: unknown architecture (with the known ones), a
+// missing or wrong key, a tensor that is missing, has another shape, an unsupported format, or
+// belongs to nothing.
 ModelDesc load_model_desc(const gguf::File& file);
 
 // Names of the architectures that load_model_desc reads.

@@ -1,7 +1,8 @@
 #pragma once
-// What will *run*: a flat list of fused steps, each with its operands and exact costs, compiled once from a ModelDesc and checked
-// once, so that the token loop has nothing left to check. A plan is a plain value that prints itself. The set of steps is closed and
-// small; every step is a place where threads meet (CPU) or a kernel starts (GPU), so fewer is faster.
+// What will *run*: a flat list of fused steps, each with its operands and exact costs, compiled
+// once from a ModelDesc and checked once, so that the token loop has nothing left to check. A plan
+// is a plain value that prints itself. The set of steps is closed and small; every step is a place
+// where threads meet (CPU) or a kernel starts (GPU), so fewer is faster.
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -39,7 +40,8 @@ struct Embed {
   Tensor table;
 };
 
-// to[t] = concat over parts of W part * norm(from[t]) + bias: several matrices side by side on one input
+// to[t] = concat over parts of W part * norm(from[t]) + bias: several matrices side by side on one
+// input
 struct Project {
   struct Part {
     Tensor weight;
@@ -51,11 +53,13 @@ struct Project {
   std::vector<Part> parts;
 };
 
-// For each token: rotate q and k, append k and v to the cache of `cache_layer` at the token's (slot, position), then attend over
-// positions 0..position of the slot: softmax(scale * q.k) v, softmax in f32. Leaves partial results (one or more splits of the
-// positions) where the backend keeps them; MergePartials, always the next step, combines them.
+// For each token: rotate q and k, append k and v to the cache of `cache_layer` at the token's
+// (slot, position), then attend over positions 0..position of the slot: softmax(scale * q.k) v,
+// softmax in f32. Leaves partial results (one or more splits of the positions) where the backend
+// keeps them; MergePartials, always the next step, combines them.
 struct Attend {
-  BufferId qkv;  // [token, (n_heads + 2 n_kv_heads) * head_dim]: q heads, then k heads, then v heads
+  BufferId
+      qkv;  // [token, (n_heads + 2 n_kv_heads) * head_dim]: q heads, then k heads, then v heads
   int64_t n_heads, n_kv_heads, head_dim;
   float scale;
   Rope rope;
@@ -96,14 +100,26 @@ struct Pick {
   BufferId from;  // [logits, n_vocab]
 };
 
-using StepArgs = std::variant<Embed, Project, Attend, MergePartials, ProjectAdd, GateUp, Head, Pick>;
+using StepArgs =
+    std::variant<Embed, Project, Attend, MergePartials, ProjectAdd, GateUp, Head, Pick>;
 std::string_view kind_name(const StepArgs& args);  // "embed", "project", ...
 
 // Which part of the model a step's bytes belong to.
-enum class Path { attention, delta_net, dense, routed_experts, shared_expert, router, head, embedding, other };
+enum class Path {
+  attention,
+  delta_net,
+  dense,
+  routed_experts,
+  shared_expert,
+  router,
+  head,
+  embedding,
+  other
+};
 std::string_view path_name(Path path);
 
-// Bytes and operations (a multiply-add is two) of a step for n tokens that each see p cached positions:
+// Bytes and operations (a multiply-add is two) of a step for n tokens that each see p cached
+// positions:
 //   reads  = weight_bytes + n * (read_per_token + p * read_per_position)
 //   writes = n * write_per_token
 //   ops    = n * (ops_per_token + p * ops_per_position)
@@ -118,7 +134,9 @@ struct Cost {
     return weight_bytes + n_tokens * (read_per_token + n_positions * read_per_position);
   }
   int64_t writes(int64_t n_tokens) const { return n_tokens * write_per_token; }
-  int64_t ops(int64_t n_tokens, int64_t n_positions) const { return n_tokens * (ops_per_token + n_positions * ops_per_position); }
+  int64_t ops(int64_t n_tokens, int64_t n_positions) const {
+    return n_tokens * (ops_per_token + n_positions * ops_per_position);
+  }
 };
 
 struct Step {
@@ -128,12 +146,13 @@ struct Step {
   StepArgs args;
   Cost cost;
 };
-std::vector<const Tensor*> weights_of(const Step& step);       // matrices, norms and biases that the step reads
+std::vector<const Tensor*> weights_of(
+    const Step& step);  // matrices, norms and biases that the step reads
 std::vector<BufferId> buffers_read(const Step& step);
 std::vector<BufferId> buffers_written(const Step& step);
 
-// The key-value cache: pages of kPagePositions consecutive positions of one sequence, one layer's share of a page holding
-// K [n_kv_heads, kPagePositions, head_dim] and V likewise.
+// The key-value cache: pages of kPagePositions consecutive positions of one sequence, one layer's
+// share of a page holding K [n_kv_heads, kPagePositions, head_dim] and V likewise.
 inline constexpr int64_t kPagePositions = 64;
 struct CacheLayer {
   int64_t n_kv_heads, head_dim;
@@ -146,10 +165,10 @@ struct CacheLayout {
 
 struct PlanOptions {
   Format cache_k = Format::f16, cache_v = Format::f16;
-  int64_t n_positions = 0;    // per sequence; 0: the model's context
+  int64_t n_positions = 0;  // per sequence; 0: the model's context
   int64_t n_sequences = 1;
-  int64_t max_batch = 512;    // tokens in one batch
-  int64_t max_logits = 1;     // rows of logits in one batch
+  int64_t max_batch = 512;  // tokens in one batch
+  int64_t max_logits = 1;   // rows of logits in one batch
 };
 
 struct Plan {
@@ -171,10 +190,10 @@ struct Memory {
   int64_t scratch = 0;  // buffers, logits and the backend's own work space
   int64_t total() const;
 };
-int64_t cache_pages(const PlanOptions& options);      // pages of all sequences
+int64_t cache_pages(const PlanOptions& options);  // pages of all sequences
 int64_t cache_bytes(const Plan& plan);
-int64_t buffer_bytes(const Plan& plan);               // all buffers at the largest batch
-int64_t weight_bytes(const Plan& plan);               // every matrix, norm and bias once, in file format
+int64_t buffer_bytes(const Plan& plan);  // all buffers at the largest batch
+int64_t weight_bytes(const Plan& plan);  // every matrix, norm and bias once, in file format
 int64_t saturating_mul(int64_t a, int64_t b);
 int64_t saturating_add(int64_t a, int64_t b);
 

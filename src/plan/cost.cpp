@@ -1,0 +1,186 @@
+#include "plan/cost.h"
+
+#include <set>
+
+namespace plumb {
+namespace {
+
+constexpr int64_t kF32 = sizeof(float);
+
+template <typename... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+template <typename... Ts>
+Overloaded(Ts...) -> Overloaded<Ts...>;
+
+// Multiply-adds of every matrix of the step, two operations each; vectors count nothing.
+int64_t matrix_ops(const Step& step) {
+  int64_t ops = 0;
+  for (const Tensor* t : weights_of(step))
+    if (t->rows > 1) ops += 2 * t->elements();
+  return ops;
+}
+
+int64_t all_weight_bytes(const Step& step) {
+  int64_t bytes = 0;
+  for (const Tensor* t : weights_of(step)) bytes += t->bytes();
+  return bytes;
+}
+
+int64_t columns_of(const Plan& plan, const std::vector<BufferId>& buffers) {
+  int64_t columns = 0;
+  for (const BufferId id : buffers) columns += plan.buffers[static_cast<size_t>(id)].columns;
+  return columns;
+}
+
+}  // namespace
+
+std::vector<const Tensor*> weights_of(const Step& step) {
+  std::vector<const Tensor*> all;
+  const auto add = [&](std::initializer_list<const Tensor*> some) {
+    for (const Tensor* t : some)
+      if (*t) all.push_back(t);
+  };
+  std::visit(Overloaded{
+                 [&](const Embed& s) { add({&s.table}); },
+                 [&](const Project& s) {
+                   for (const auto& part : s.parts) add({&part.weight, &part.bias});
+                   add({&s.norm.weight});
+                 },
+                 [&](const Attend& s) { add({&s.rope.factors}); },
+                 [&](const MergePartials&) {},
+                 [&](const ProjectAdd& s) {
+                   add({&s.weight, &s.bias});
+                 },
+                 [&](const GateUp& s) {
+                   add({&s.gate, &s.up, &s.gate_bias, &s.up_bias, &s.norm.weight});
+                 },
+                 [&](const Head& s) {
+                   add({&s.weight, &s.norm.weight});
+                 },
+                 [&](const Pick&) {},
+             },
+             step.args);
+  return all;
+}
+
+std::vector<BufferId> buffers_read(const Step& step) {
+  return std::visit(Overloaded{
+                        [](const Embed&) { return std::vector<BufferId>{}; },
+                        [](const Project& s) { return std::vector{s.from}; },
+                        [](const Attend& s) { return std::vector{s.qkv}; },
+                        [](const MergePartials&) { return std::vector<BufferId>{}; },
+                        [](const ProjectAdd& s) {
+                          return std::vector{s.from, s.residual};
+                        },
+                        [](const GateUp& s) { return std::vector{s.from}; },
+                        [](const Head& s) { return std::vector{s.from}; },
+                        [](const Pick& s) { return std::vector{s.from}; },
+                    },
+                    step.args);
+}
+
+std::vector<BufferId> buffers_written(const Step& step) {
+  return std::visit(Overloaded{
+                        [](const Embed& s) { return std::vector{s.to}; },
+                        [](const Project& s) { return std::vector{s.to}; },
+                        [](const Attend&) { return std::vector<BufferId>{}; },
+                        [](const MergePartials& s) { return std::vector{s.to}; },
+                        [](const ProjectAdd& s) { return std::vector{s.residual}; },
+                        [](const GateUp& s) { return std::vector{s.to}; },
+                        [](const Head& s) { return std::vector{s.to}; },
+                        [](const Pick&) { return std::vector<BufferId>{}; },
+                    },
+                    step.args);
+}
+
+Cost cost_of(const Plan& plan, const Step& step) {
+  Cost cost;
+  cost.weight_bytes = all_weight_bytes(step);
+  cost.read_per_token = columns_of(plan, buffers_read(step)) * kF32;
+  cost.write_per_token = columns_of(plan, buffers_written(step)) * kF32;
+  cost.ops_per_token = matrix_ops(step);
+  if (const auto* embed =
+          std::get_if<Embed>(&step.args)) {  // one row of the table per token, and no arithmetic
+    cost.weight_bytes = 0;
+    cost.read_per_token = embed->table.row_bytes();
+    cost.ops_per_token = 0;
+  }
+  if (const auto* attend = std::get_if<Attend>(&step.args)) {
+    const int64_t kv = attend->n_kv_heads * attend->head_dim,
+                  q = attend->n_heads * attend->head_dim;
+    const int64_t cached = format_bytes(plan.cache.k, kv) + format_bytes(plan.cache.v, kv);
+    cost.read_per_position = cached;
+    cost.write_per_token = cached;
+    cost.ops_per_position = 4 * q;  // q.k and p*v
+  }
+  return cost;
+}
+
+std::string_view kind_name(const StepArgs& args) {
+  constexpr std::string_view kNames[] = {"embed",       "project", "attend", "merge_partials",
+                                         "project_add", "gate_up", "head",   "pick"};
+  static_assert(std::size(kNames) == std::variant_size_v<StepArgs>);
+  return kNames[args.index()];
+}
+
+std::string_view path_name(Path path) {
+  constexpr std::string_view kNames[] = {"attention",      "delta_net",     "dense",
+                                         "routed_experts", "shared_expert", "router",
+                                         "head",           "embedding",     "other"};
+  return kNames[static_cast<size_t>(path)];
+}
+
+int64_t saturating_mul(int64_t a, int64_t b) {
+  int64_t r;
+  return __builtin_mul_overflow(a, b, &r) ? INT64_MAX : r;
+}
+
+int64_t saturating_add(int64_t a, int64_t b) {
+  int64_t r;
+  return __builtin_add_overflow(a, b, &r) ? INT64_MAX : r;
+}
+
+int64_t CacheLayout::bytes_per_position() const {
+  int64_t bytes = 0;
+  for (const CacheLayer& layer : layers) {
+    const int64_t values = layer.n_kv_heads * layer.head_dim;
+    bytes = saturating_add(bytes, format_bytes(k, values) + format_bytes(v, values));
+  }
+  return bytes;
+}
+
+int64_t cache_pages(const PlanOptions& options) {
+  return saturating_mul(options.n_sequences,
+                        (options.n_positions + kPagePositions - 1) / kPagePositions);
+}
+
+int64_t cache_bytes(const Plan& plan) {
+  return saturating_mul(saturating_mul(cache_pages(plan.options), kPagePositions),
+                        plan.cache.bytes_per_position());
+}
+
+int64_t buffer_bytes(const Plan& plan) {
+  int64_t bytes = 0;
+  for (const Buffer& b : plan.buffers) {
+    const int64_t rows = b.rows == Rows::token ? plan.options.max_batch : plan.options.max_logits;
+    bytes = saturating_add(bytes, saturating_mul(saturating_mul(rows, b.columns), kF32));
+  }
+  return bytes;
+}
+
+int64_t weight_bytes(const Plan& plan) {
+  std::set<std::string_view> seen;
+  int64_t bytes = 0;
+  for (const Step& step : plan.steps)
+    for (const Tensor* t : weights_of(step))
+      if (seen.insert(t->name).second) bytes = saturating_add(bytes, t->bytes());
+  return bytes;
+}
+
+int64_t Memory::total() const {
+  return saturating_add(saturating_add(weights, kv), saturating_add(state, scratch));
+}
+
+}  // namespace plumb

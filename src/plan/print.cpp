@@ -1,0 +1,121 @@
+// A plan as text and as JSON.
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "base/text.h"
+#include "plan/plan.h"
+
+namespace plumb {
+namespace {
+
+using nlohmann::ordered_json;
+
+// Formats of the step's matrices, each once: "Q4_1", "Q4_1+Q6_K"; "" where it has none.
+std::string formats_of(const Step& step) {
+  std::string out;
+  for (const Tensor* t : weights_of(step)) {
+    const std::string name(format_info(t->format).name);
+    if (t->rows > 1 && out.find(name) == std::string::npos) out += (out.empty() ? "" : "+") + name;
+  }
+  return out;
+}
+
+// Rows and columns of the step's matrices side by side.
+std::pair<int64_t, int64_t> shape_of(const Step& step) {
+  std::pair<int64_t, int64_t> shape{0, 0};
+  for (const Tensor* t : weights_of(step))
+    if (t->rows > 1) shape = {shape.first + t->rows, t->columns};
+  return shape;
+}
+
+// Weight bytes that one decoded token reads: all of the step's, or one row of an embedding.
+int64_t weights_per_token(const Step& step) {
+  return std::holds_alternative<Embed>(step.args) ? step.cost.read_per_token
+                                                  : step.cost.weight_bytes;
+}
+
+struct Totals {
+  int64_t weight_bytes = 0, kv_per_position = 0, reads = 0, writes = 0, ops = 0;
+  std::map<Path, int64_t> by_path;
+  std::map<std::string_view, int64_t> by_format;
+};
+
+Totals totals_of(const Plan& plan, int64_t n_tokens, int64_t depth) {
+  Totals t;
+  for (const Step& step : plan.steps) {
+    const int64_t bytes = weights_per_token(step);
+    t.weight_bytes += bytes;
+    t.by_path[step.path] += bytes;
+    t.kv_per_position += step.cost.read_per_position;
+    t.reads += step.cost.reads(n_tokens, depth);
+    t.writes += step.cost.writes(n_tokens);
+    t.ops += step.cost.ops(n_tokens, depth);
+    for (const Tensor* w : weights_of(step))
+      t.by_format[format_info(w->format).name] +=
+          std::holds_alternative<Embed>(step.args) ? w->row_bytes() : w->bytes();
+  }
+  return t;
+}
+
+}  // namespace
+
+std::string to_text(const Plan& plan, int64_t n_tokens, int64_t depth) {
+  std::string out =
+      fmt::format("{:<20} {:<10} {:<10} {:>14} {:>12} {:>12} {:>12} {:>12}\n", "step", "path",
+                  "format", "rows x columns", "weights B", "read B", "written B", "ops");
+  for (const Step& step : plan.steps) {
+    const auto [rows, columns] = shape_of(step);
+    out += fmt::format("{:<20} {:<10} {:<10} {:>14} {:>12} {:>12} {:>12} {:>12}\n", step.name,
+                       path_name(step.path), formats_of(step),
+                       rows ? fmt::format("{} x {}", rows, columns) : "", step.cost.weight_bytes,
+                       step.cost.reads(n_tokens, depth), step.cost.writes(n_tokens),
+                       step.cost.ops(n_tokens, depth));
+  }
+  const Totals t = totals_of(plan, n_tokens, depth);
+  out += fmt::format("\n{} steps; {} token(s) at depth {}: read {}, written {}, {:.3f} Gop\n",
+                     plan.steps.size(), n_tokens, depth, human_bytes(t.reads),
+                     human_bytes(t.writes), static_cast<double>(t.ops) / 1e9);
+  out += fmt::format("one token: weights {}, cache {} B per position\n",
+                     human_bytes(t.weight_bytes), t.kv_per_position);
+  for (const auto& [path, bytes] : t.by_path)
+    out += fmt::format("  {:<10} {}\n", path_name(path), human_bytes(bytes));
+  for (const auto& [format, bytes] : t.by_format)
+    out += fmt::format("  {:<10} {}\n", format, human_bytes(bytes));
+  return out;
+}
+
+ordered_json to_json(const Plan& plan, int64_t n_tokens, int64_t depth) {
+  ordered_json steps = ordered_json::array();
+  for (const Step& step : plan.steps) {
+    const auto [rows, columns] = shape_of(step);
+    steps.push_back({{"name", step.name},
+                     {"kind", kind_name(step.args)},
+                     {"layer", step.layer},
+                     {"path", path_name(step.path)},
+                     {"format", formats_of(step)},
+                     {"rows", rows},
+                     {"columns", columns},
+                     {"weight_bytes", step.cost.weight_bytes},
+                     {"read_bytes", step.cost.reads(n_tokens, depth)},
+                     {"write_bytes", step.cost.writes(n_tokens)},
+                     {"ops", step.cost.ops(n_tokens, depth)}});
+  }
+  const Totals t = totals_of(plan, n_tokens, depth);
+  ordered_json by_path = ordered_json::object(), by_format = ordered_json::object();
+  for (const auto& [path, bytes] : t.by_path) by_path[std::string(path_name(path))] = bytes;
+  for (const auto& [format, bytes] : t.by_format) by_format[std::string(format)] = bytes;
+  return {{"n_tokens", n_tokens},
+          {"depth", depth},
+          {"steps", std::move(steps)},
+          {"per_token",
+           {{"steps", plan.steps.size()},
+            {"weight_bytes", t.weight_bytes},
+            {"kv_bytes_per_position", t.kv_per_position},
+            {"state_bytes", 0},
+            {"by_path", std::move(by_path)},
+            {"by_format", std::move(by_format)}}}};
+}
+
+}  // namespace plumb
