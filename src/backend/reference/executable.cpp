@@ -1,0 +1,228 @@
+#include "backend/reference/executable.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numeric>
+
+#include "backend/reference/math.h"
+#include "base/error.h"
+
+namespace plumb::reference {
+namespace {
+
+// The widest attention of the plan, heads times head size.
+int64_t widest_attention(const Plan& plan) {
+  int64_t widest = 0;
+  for (const Step& s : plan.steps)
+    if (const auto* a = std::get_if<Attend>(&s.args))
+      widest = std::max(widest, a->n_heads * (a->head_dim + 1));
+  return widest;
+}
+
+}  // namespace
+
+ReferenceExecutable::ReferenceExecutable(const Plan& plan)
+    : plan_(plan), sequences_(plan), cache_(cache_bytes(plan)) {
+  for (const Buffer& b : plan.buffers) {
+    const int64_t rows = b.rows == Rows::token ? plan.options.max_batch : plan.options.max_logits;
+    buffers_.emplace_back(static_cast<size_t>(rows * b.columns));
+  }
+  for (const CacheLayer& layer : plan.cache.layers) {
+    layer_offset_.push_back(page_bytes_);
+    const int64_t values = layer.n_kv_heads * layer.head_dim * kPagePositions;
+    page_bytes_ += format_bytes(plan.cache.k, values) + format_bytes(plan.cache.v, values);
+  }
+}
+
+int64_t ReferenceExecutable::scratch_bytes(const Plan& plan) {
+  const int64_t attention = saturating_mul(
+      widest_attention(plan) * static_cast<int64_t>(sizeof(double)), plan.options.max_batch);
+  return saturating_add(buffer_bytes(plan), attention);
+}
+
+void ReferenceExecutable::run(const Batch& batch) {
+  begin(batch);
+  for (size_t i = 0; i < plan_.steps.size(); ++i) run_step(i);
+  end();
+}
+
+void ReferenceExecutable::begin(const Batch& batch) {
+  for (const auto& copy : sequences_.extend(batch))
+    std::memcpy(cache_.data() + copy.to * page_bytes_, cache_.data() + copy.from * page_bytes_,
+                static_cast<size_t>(page_bytes_));
+  tokens_.assign(batch.tokens.begin(), batch.tokens.end());
+  positions_.assign(batch.positions.begin(), batch.positions.end());
+  slots_.assign(batch.slots.begin(), batch.slots.end());
+  all_rows_.resize(tokens_.size());
+  std::iota(all_rows_.begin(), all_rows_.end(), 0);
+  logits_rows_.clear();
+  for (const int64_t t : all_rows_)
+    if (batch.wants_logits[static_cast<size_t>(t)]) logits_rows_.push_back(t);
+  picked_.assign(logits_rows_.size(), 0);
+}
+
+void ReferenceExecutable::run_step(size_t index) {
+  std::visit([&](const auto& s) { step(s); }, plan_.steps[index].args);
+}
+
+std::span<float> ReferenceExecutable::buffer(BufferId id) {
+  const auto at = static_cast<size_t>(id);
+  const size_t rows = plan_.buffers[at].rows == Rows::token ? tokens_.size() : logits_rows_.size();
+  return {buffers_[at].data(), rows * static_cast<size_t>(columns(id))};
+}
+
+std::span<const float> ReferenceExecutable::logits(int64_t row) const {
+  CHECK(row >= 0 && row < static_cast<int64_t>(logits_rows_.size()), "row {} of {}", row,
+        logits_rows_.size());
+  for (size_t i = 0; i < buffers_.size(); ++i)
+    if (plan_.buffers[i].rows == Rows::logits)
+      return std::span(buffers_[i])
+          .subspan(static_cast<size_t>(row * plan_.n_vocab), static_cast<size_t>(plan_.n_vocab));
+  CHECK(false, "a plan ends in logits");
+  return {};
+}
+
+int32_t ReferenceExecutable::picked(int64_t row) const {
+  return picked_.at(static_cast<size_t>(row));
+}
+
+void ReferenceExecutable::step(const Embed& s) {
+  const int64_t n = s.table.columns;
+  for (int64_t t = 0; t < n_tokens(); ++t)
+    format_info(s.table.format)
+        .decode(s.table.data.data() + tokens_[static_cast<size_t>(t)] * s.table.row_bytes(),
+                row(s.to, t), n);
+}
+
+std::vector<float> ReferenceExecutable::normed_rows(const Norm& norm, BufferId from,
+                                                    const std::vector<int64_t>& rows) {
+  const auto n = static_cast<size_t>(columns(from));
+  const std::vector<float> weight = decode(norm.weight);
+  std::vector<float> out(rows.size() * n);
+  for (size_t i = 0; i < rows.size(); ++i)
+    rms_norm({row(from, rows[i]), n}, weight, norm.eps, std::span(out).subspan(i * n, n));
+  return out;
+}
+
+void ReferenceExecutable::step(const Project& s) {
+  const std::vector<float> x = normed_rows(s.norm, s.from, all_rows_);
+  for (const Project::Part& part : s.parts)
+    multiply(part.weight, part.bias, n_tokens(), {x.data(), columns(s.from)},
+             row(s.to, 0) + part.column, columns(s.to));
+}
+
+uint8_t* ReferenceExecutable::cached(const Attend& s, bool is_v, int32_t page, int64_t kv_head,
+                                     int64_t offset) {
+  const Format format = is_v ? plan_.cache.v : plan_.cache.k;
+  uint8_t* base =
+      cache_.data() + page * page_bytes_ + layer_offset_[static_cast<size_t>(s.cache_layer)];
+  if (is_v) base += format_bytes(plan_.cache.k, s.n_kv_heads * kPagePositions * s.head_dim);
+  return base + format_bytes(format, (kv_head * kPagePositions + offset) * s.head_dim);
+}
+
+void ReferenceExecutable::append_to_cache(const Attend& s, int64_t token) {
+  const int64_t position = positions_[static_cast<size_t>(token)];
+  const int32_t page = sequences_.page(slots_[static_cast<size_t>(token)], position);
+  const float* k = row(s.qkv, token) + s.n_heads * s.head_dim;
+  const float* v = k + s.n_kv_heads * s.head_dim;
+  for (int64_t g = 0; g < s.n_kv_heads; ++g) {
+    const int64_t offset = position % kPagePositions;
+    format_info(plan_.cache.k)
+        .encode(k + g * s.head_dim, cached(s, false, page, g, offset), s.head_dim);
+    format_info(plan_.cache.v)
+        .encode(v + g * s.head_dim, cached(s, true, page, g, offset), s.head_dim);
+  }
+}
+
+// softmax(scale * q.k) v over the positions up to the token's own; the division by the sum is left
+// to MergePartials.
+void ReferenceExecutable::attend_head(const Attend& s, int64_t token, int64_t head) {
+  const auto n = static_cast<size_t>(positions_[static_cast<size_t>(token)] + 1);
+  const int slot = slots_[static_cast<size_t>(token)];
+  const int64_t kv_head = head / (s.n_heads / s.n_kv_heads);
+  const float* q = row(s.qkv, token) + head * s.head_dim;
+  std::vector<float> cached_row(static_cast<size_t>(s.head_dim));
+  std::vector<double> weights(n);
+  for (size_t p = 0; p < n; ++p) {
+    const auto position = static_cast<int64_t>(p);
+    format_info(plan_.cache.k)
+        .decode(
+            cached(s, false, sequences_.page(slot, position), kv_head, position % kPagePositions),
+            cached_row.data(), s.head_dim);
+    weights[p] = static_cast<double>(s.scale) * dot(q, cached_row.data(), s.head_dim);
+  }
+  const double largest = *std::max_element(weights.begin(), weights.end());
+  double* out = weighted_.data() + (token * s.n_heads + head) * s.head_dim;
+  double sum = 0;
+  for (size_t p = 0; p < n; ++p) {
+    const auto position = static_cast<int64_t>(p);
+    const double weight = std::exp(weights[p] - largest);
+    sum += weight;
+    format_info(plan_.cache.v)
+        .decode(
+            cached(s, true, sequences_.page(slot, position), kv_head, position % kPagePositions),
+            cached_row.data(), s.head_dim);
+    for (int64_t i = 0; i < s.head_dim; ++i)
+      out[i] += weight * static_cast<double>(cached_row[static_cast<size_t>(i)]);
+  }
+  sums_[static_cast<size_t>(token * s.n_heads + head)] = sum;
+}
+
+void ReferenceExecutable::step(const Attend& s) {
+  const std::vector<float> factors = decode(s.rope.factors);
+  weighted_.assign(static_cast<size_t>(n_tokens() * s.n_heads * s.head_dim), 0);
+  sums_.assign(static_cast<size_t>(n_tokens() * s.n_heads), 0);
+  for (int64_t t = 0; t < n_tokens(); ++t) {
+    for (int64_t h = 0; h < s.n_heads + s.n_kv_heads; ++h)  // q heads, then k heads
+      rotate(s.rope, factors, positions_[static_cast<size_t>(t)], row(s.qkv, t) + h * s.head_dim);
+    append_to_cache(s, t);
+  }
+  for (int64_t t = 0; t < n_tokens(); ++t)
+    for (int64_t h = 0; h < s.n_heads; ++h) attend_head(s, t, h);
+}
+
+void ReferenceExecutable::step(const MergePartials& s) {
+  for (int64_t t = 0; t < n_tokens(); ++t)
+    for (int64_t i = 0; i < s.n_heads * s.head_dim; ++i) {
+      const double sum = sums_[static_cast<size_t>(t * s.n_heads + i / s.head_dim)];
+      row(s.to, t)[i] =
+          static_cast<float>(weighted_[static_cast<size_t>(t * s.n_heads * s.head_dim + i)] / sum);
+    }
+}
+
+void ReferenceExecutable::step(const ProjectAdd& s) {
+  const int64_t n = columns(s.residual);
+  std::vector<float> y(static_cast<size_t>(n_tokens() * n));
+  multiply(s.weight, s.bias, n_tokens(), {row(s.from, 0), columns(s.from)}, y.data(), n);
+  float* residual = row(s.residual, 0);
+  for (size_t i = 0; i < y.size(); ++i) residual[i] += y[i];
+}
+
+void ReferenceExecutable::step(const GateUp& s) {
+  const std::vector<float> x = normed_rows(s.norm, s.from, all_rows_);
+  const Matrix input{x.data(), columns(s.from)};
+  const int64_t n = columns(s.to);
+  std::vector<float> up(static_cast<size_t>(n_tokens() * n));
+  float* gate = row(s.to, 0);
+  multiply(s.gate, s.gate_bias, n_tokens(), input, gate, n);
+  multiply(s.up, s.up_bias, n_tokens(), input, up.data(), n);
+  for (size_t i = 0; i < up.size(); ++i) gate[i] = silu(gate[i]) * up[i];
+}
+
+void ReferenceExecutable::step(const Head& s) {
+  if (logits_rows_.empty()) return;
+  const std::vector<float> x = normed_rows(s.norm, s.from, logits_rows_);
+  multiply(s.weight, {}, static_cast<int64_t>(logits_rows_.size()), {x.data(), columns(s.from)},
+           row(s.to, 0), columns(s.to));
+}
+
+void ReferenceExecutable::step(const Pick& s) {
+  for (size_t r = 0; r < logits_rows_.size(); ++r) {
+    const float* logits = row(s.from, static_cast<int64_t>(r));
+    picked_[r] = static_cast<int32_t>(std::max_element(logits, logits + plan_.n_vocab) - logits);
+  }
+}
+
+}  // namespace plumb::reference

@@ -1,0 +1,64 @@
+#pragma once
+// A plan held ready for the reference backend: buffers, cache, and one function per kind of step.
+
+#include <vector>
+
+#include "backend/backend.h"
+#include "backend/sequences.h"
+#include "base/memory.h"
+
+namespace plumb::reference {
+
+class ReferenceExecutable final : public Executable {
+ public:
+  explicit ReferenceExecutable(const Plan& plan);
+
+  void run(const Batch& batch) override;
+  std::span<const float> logits(int64_t row) const override;
+  int32_t picked(int64_t row) const override;
+  int64_t length(int slot) const override { return sequences_.length(slot); }
+  void truncate(int slot, int64_t n_positions) override { sequences_.truncate(slot, n_positions); }
+  void copy_prefix(int from, int to, int64_t n_positions) override {
+    sequences_.copy_prefix(from, to, n_positions);
+  }
+  void begin(const Batch& batch) override;
+  void run_step(size_t step) override;
+  void end() override {}
+  std::span<float> buffer(BufferId id) override;
+
+  static int64_t scratch_bytes(const Plan& plan);
+
+ private:
+  void step(const Embed& s);
+  void step(const Project& s);
+  void step(const Attend& s);
+  void step(const MergePartials& s);
+  void step(const ProjectAdd& s);
+  void step(const GateUp& s);
+  void step(const Head& s);
+  void step(const Pick& s);
+
+  int64_t n_tokens() const { return static_cast<int64_t>(tokens_.size()); }
+  int64_t columns(BufferId id) const { return plan_.buffers[static_cast<size_t>(id)].columns; }
+  float* row(BufferId id, int64_t index) {
+    return buffers_[static_cast<size_t>(id)].data() + index * columns(id);
+  }
+  std::vector<float> normed_rows(const Norm& norm, BufferId from, const std::vector<int64_t>& rows);
+  uint8_t* cached(const Attend& s, bool is_v, int32_t page, int64_t kv_head, int64_t offset);
+  void append_to_cache(const Attend& s, int64_t token);
+  void attend_head(const Attend& s, int64_t token, int64_t head);
+
+  const Plan& plan_;
+  Sequences sequences_;
+  std::vector<std::vector<float>> buffers_;  // [buffer][rows, columns]
+  AnonymousMemory cache_;              // [page][layer][K, V][n_kv_heads, kPagePositions, head_dim]
+  std::vector<int64_t> layer_offset_;  // of a layer's K in a page, bytes
+  int64_t page_bytes_ = 0;
+  std::vector<int32_t> tokens_, positions_, slots_, picked_;  // the batch
+  std::vector<int64_t> all_rows_,
+      logits_rows_;  // tokens of the batch; those whose logits are wanted
+  std::vector<double> weighted_,
+      sums_;  // [n_tokens, n_heads, head_dim], [n_tokens, n_heads]: unmerged attention
+};
+
+}  // namespace plumb::reference

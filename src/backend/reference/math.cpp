@@ -1,0 +1,73 @@
+#include "backend/reference/math.h"
+
+#include <cmath>
+
+namespace plumb::reference {
+
+double dot(const float* a, const float* b, int64_t n) {
+  double sums[8] = {};  // independent, so that the compiler may use vectors
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8)
+    for (int j = 0; j < 8; ++j)
+      sums[j] += static_cast<double>(a[i + j]) * static_cast<double>(b[i + j]);
+  double sum =
+      ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+  for (; i < n; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  return sum;
+}
+
+void rms_norm(std::span<const float> x, std::span<const float> weight, float eps,
+              std::span<float> out) {
+  const auto n = static_cast<int64_t>(x.size());
+  const double mean = dot(x.data(), x.data(), n) / static_cast<double>(n);
+  const double scale = 1 / std::sqrt(mean + static_cast<double>(eps));
+  for (size_t i = 0; i < x.size(); ++i)
+    out[i] = static_cast<float>(static_cast<double>(x[i]) * scale) * weight[i];
+}
+
+float silu(float x) {
+  return x / (1 + std::exp(-x));
+}
+
+void rotate(const Rope& rope, std::span<const float> factors, int64_t position, float* head) {
+  const int64_t half = rope.n_dims / 2;
+  for (int64_t i = 0; i < half; ++i) {
+    const double frequency =
+        std::pow(static_cast<double>(rope.base),
+                 -2.0 * static_cast<double>(i) / static_cast<double>(rope.n_dims));
+    const double factor =
+        factors.empty() ? 1.0 : static_cast<double>(factors[static_cast<size_t>(i)]);
+    const double theta = static_cast<double>(position) * static_cast<double>(rope.frequency_scale) *
+                         frequency / factor;
+    const bool interleaved = rope.layout == RopeLayout::interleaved;
+    float& x0 = head[interleaved ? 2 * i : i];
+    float& x1 = head[interleaved ? 2 * i + 1 : i + half];
+    const double a = static_cast<double>(x0), b = static_cast<double>(x1);
+    x0 = static_cast<float>(a * std::cos(theta) - b * std::sin(theta));
+    x1 = static_cast<float>(a * std::sin(theta) + b * std::cos(theta));
+  }
+}
+
+std::vector<float> decode(const Tensor& tensor) {
+  std::vector<float> values(static_cast<size_t>(tensor.elements()));
+  if (tensor)
+    format_info(tensor.format).decode(tensor.data.data(), values.data(), tensor.elements());
+  return values;
+}
+
+void multiply(const Tensor& weight, const Tensor& bias, int64_t n, Matrix x, float* y,
+              int64_t y_stride) {
+  const auto decode_row = format_info(weight.format).decode;
+  const std::vector<float> offsets = decode(bias);
+  std::vector<float> row(static_cast<size_t>(weight.columns));
+  for (int64_t r = 0; r < weight.rows; ++r) {
+    decode_row(weight.data.data() + r * weight.row_bytes(), row.data(), weight.columns);
+    const double offset =
+        offsets.empty() ? 0.0 : static_cast<double>(offsets[static_cast<size_t>(r)]);
+    for (int64_t t = 0; t < n; ++t)
+      y[t * y_stride + r] =
+          static_cast<float>(dot(x.data + t * x.stride, row.data(), weight.columns) + offset);
+  }
+}
+
+}  // namespace plumb::reference

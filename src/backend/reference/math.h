@@ -1,0 +1,38 @@
+#pragma once
+// The arithmetic of the reference backend: one function per formula of the model descriptions.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/model_desc.h"
+
+namespace plumb::reference {
+
+// sum of a[i] * b[i], products and sum in f64.
+double dot(const float* a, const float* b, int64_t n);
+
+// out = weight * x / sqrt(mean(x^2) + eps)
+void rms_norm(std::span<const float> x, std::span<const float> weight, float eps,
+              std::span<float> out);
+
+// x / (1 + e^-x)
+float silu(float x);
+
+// Turns one head by its position: (x0, x1) -> (x0 cos - x1 sin, x0 sin + x1 cos) for every pair of
+// the layout.
+void rotate(const Rope& rope, std::span<const float> factors, int64_t position, float* head);
+
+// All values of a vector or matrix (row-major) as floats; empty for an empty tensor.
+std::vector<float> decode(const Tensor& tensor);
+
+// y[t, row] = W[row] . x[t] (+ bias[row]) for n rows of x; x and y are row-major with these
+// strides.
+struct Matrix {
+  const float* data;
+  int64_t stride;  // values from one row to the next
+};
+void multiply(const Tensor& weight, const Tensor& bias, int64_t n, Matrix x, float* y,
+              int64_t y_stride);
+
+}  // namespace plumb::reference
