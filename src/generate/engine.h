@@ -1,6 +1,6 @@
 #pragma once
-// A model ready to run: file, description, plan and executable together, opened by path. What every command and (later) the server
-// starts from.
+// A model ready to run: file, description, plan and executable together, opened by path. What every
+// command and (later) the server starts from.
 
 #include <cstdint>
 #include <filesystem>
@@ -17,7 +17,8 @@ namespace plumb {
 struct BackendOptions {
   std::string name = "auto";  // auto, cpu, reference
   int n_threads = 0;          // 0: as many as help
-  std::string cpu = "";       // force an instruction set ("avx2", "scalar"); "": the best the machine has
+  std::string cpu =
+      "";  // force an instruction set ("avx2", "scalar"); "": the best the machine has
 };
 std::vector<std::string> backend_names();
 // Error: an unknown name (with the known ones), an instruction set that the machine lacks.

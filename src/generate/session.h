@@ -1,8 +1,9 @@
 #pragma once
-// One sequence of a model: feed tokens, read the logits that follow, go back. The ids held are always known, so that a new prompt
-// reuses the longest prefix it shares with the old one.
+// One sequence of a model: feed tokens, read the logits that follow, go back. The ids held are
+// always known, so that a new prompt reuses the longest prefix it shares with the old one.
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -14,16 +15,19 @@ class Session {
  public:
   explicit Session(Engine& engine, int slot = 0);
 
-  // Appends ids (at least one) in batches of the plan's size; the logits of the last one follow. `keep_going` is asked between
-  // batches; when it says no, feed returns false with what was fed so far held.
-  bool feed(std::span<const int32_t> ids, const std::function<bool()>& keep_going = [] { return true; });
+  // Appends ids (at least one) in batches of the plan's size; the logits of the last one follow.
+  // `keep_going` is asked between batches; when it says no, feed returns false with what was fed so
+  // far held.
+  bool feed(
+      std::span<const int32_t> ids, const std::function<bool()>& keep_going = [] { return true; });
 
   std::span<const float> logits() const;  // after the last token fed, [n_vocab]
 
   std::span<const int32_t> ids() const { return ids_; }
-  int64_t room() const;                   // positions left
+  int64_t room() const;  // positions left
   void truncate(int64_t n_positions);
-  // Truncates to the longest common prefix with ids, but leaves at least one id to feed; returns its length.
+  // Truncates to the longest common prefix with ids, but leaves at least one id to feed; returns
+  // its length.
   int64_t reuse_prefix(std::span<const int32_t> ids);
 
   Engine& engine() { return *engine_; }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <functional>
 #include <numeric>
 
 #include "base/text.h"
@@ -198,9 +199,14 @@ int64_t File::file_bytes() const {
   return total;
 }
 
-void File::release(const TensorView& tensor) const {
-  const Part& part = parts_[static_cast<size_t>(tensor.part)];
-  if (part.mapped) part.mapped->release(tensor.data);
+void File::release(std::span<const uint8_t> data) const {
+  const auto inside = [&](const Part& part) {
+    const std::span<const uint8_t> all = part.bytes();
+    return std::less_equal<>{}(all.data(), data.data()) &&
+           std::less_equal<>{}(data.data() + data.size(), all.data() + all.size());
+  };
+  const auto part = std::find_if(parts_.begin(), parts_.end(), inside);
+  if (part != parts_.end() && part->mapped) part->mapped->release(data);
 }
 
 }  // namespace plumb::gguf

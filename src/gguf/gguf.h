@@ -150,8 +150,8 @@ class File {
   int64_t file_bytes() const;  // all parts
   int n_parts() const { return static_cast<int>(parts_.size()); }
 
-  // Lets the system drop these bytes of a part (a weight that was repacked).
-  void release(const TensorView& tensor) const;
+  // Lets the system drop these bytes of a tensor (a weight that was repacked) from memory.
+  void release(std::span<const uint8_t> data) const;
 
  private:
   struct Part {

@@ -1,0 +1,37 @@
+// The backends by name.
+
+#include "backend/reference/reference.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "generate/engine.h"
+
+namespace plumb {
+namespace {
+
+struct NamedBackend {
+  std::string_view name;
+  std::unique_ptr<Backend> (*make)(const BackendOptions&);
+};
+// "auto" is the first.
+constexpr NamedBackend kBackends[] = {
+    {"reference", [](const BackendOptions&) { return make_reference_backend(); }},
+};
+
+}  // namespace
+
+std::vector<std::string> backend_names() {
+  std::vector<std::string> names{"auto"};
+  for (const NamedBackend& b : kBackends) names.emplace_back(b.name);
+  return names;
+}
+
+std::unique_ptr<Backend> make_backend(const BackendOptions& options) {
+  for (const NamedBackend& b : kBackends)
+    if (options.name == b.name || options.name == "auto")
+      return b.make(options);
+  std::string known;
+  for (const std::string& name : backend_names()) known += (known.empty() ? "" : ", ") + name;
+  fail("--backend: expected one of {}, got {}", known, plumb::quoted(options.name));
+}
+
+}  // namespace plumb

@@ -1,0 +1,60 @@
+#include "generate/session.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/error.h"
+
+namespace plumb {
+
+Session::Session(Engine& engine, int slot) : engine_(&engine), slot_(slot) {
+  const PlanOptions& options = engine.plan().options;
+  ids_.reserve(static_cast<size_t>(options.n_positions));
+  positions_.resize(static_cast<size_t>(options.max_batch));
+  slots_.assign(static_cast<size_t>(options.max_batch), slot);
+  wants_.resize(static_cast<size_t>(options.max_batch));
+}
+
+bool Session::feed(std::span<const int32_t> ids, const std::function<bool()>& keep_going) {
+  CHECK(!ids.empty(), "feed needs a token");
+  if (static_cast<int64_t>(ids.size()) > room())
+    fail("context: expected at most {} more tokens (-c {}), got {}", room(),
+         engine_->plan().options.n_positions, ids.size());
+  while (!ids.empty()) {
+    const size_t n = std::min(ids.size(), positions_.size());
+    std::iota(positions_.begin(), positions_.begin() + static_cast<int64_t>(n),
+              static_cast<int32_t>(ids_.size()));
+    std::fill_n(wants_.begin(), n, uint8_t{0});
+    wants_[n - 1] = n == ids.size();
+    engine_->executable().run({ids.first(n), std::span(positions_).first(n),
+                               std::span(slots_).first(n), std::span(wants_).first(n)});
+    ids_.insert(ids_.end(), ids.begin(), ids.begin() + static_cast<int64_t>(n));
+    ids = ids.subspan(n);
+    if (!ids.empty() && !keep_going()) return false;
+  }
+  return true;
+}
+
+std::span<const float> Session::logits() const {
+  return engine_->executable().logits(0);
+}
+
+int64_t Session::room() const {
+  return engine_->plan().options.n_positions - static_cast<int64_t>(ids_.size());
+}
+
+void Session::truncate(int64_t n_positions) {
+  engine_->executable().truncate(slot_, n_positions);
+  ids_.resize(static_cast<size_t>(n_positions));
+}
+
+int64_t Session::reuse_prefix(std::span<const int32_t> ids) {
+  const auto longest = std::min(ids_.size(), ids.empty() ? 0 : ids.size() - 1);
+  const auto shared =
+      std::mismatch(ids.begin(), ids.begin() + static_cast<int64_t>(longest), ids_.begin()).first -
+      ids.begin();
+  truncate(shared);
+  return shared;
+}
+
+}  // namespace plumb
