@@ -51,7 +51,7 @@ function(plumb_tests name)
     PLUMB_SOURCE_DIR="${PROJECT_SOURCE_DIR}" PLUMB_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data"
     PLUMB_PROGRAM="$<TARGET_FILE:plumb>")
   add_dependencies(${name}_test plumb)
-  gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+  gtest_discover_tests(${name}_test TEST_PREFIX ${PLUMB_TEST_PREFIX}${name}. DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
 endfunction()
 
 # plumb_fuzz(NAME [LINK target ...]): NAME_fuzz.cpp defines LLVMFuzzerTestOneInput. Under the fuzz preset it is a libFuzzer
@@ -64,7 +64,7 @@ function(plumb_fuzz name)
     target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
   else()
     target_sources(${name}_fuzz PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/replay_main.cpp)
-    add_test(NAME fuzz.${name}.corpus COMMAND ${name}_fuzz ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
-    set_tests_properties(fuzz.${name}.corpus PROPERTIES TIMEOUT 300)
+    add_test(NAME ${PLUMB_TEST_PREFIX}fuzz.${name}.corpus COMMAND ${name}_fuzz ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+    set_tests_properties(${PLUMB_TEST_PREFIX}fuzz.${name}.corpus PROPERTIES TIMEOUT 300)
   endif()
 endfunction()

@@ -1,7 +1,7 @@
 #pragma once
-// The two ways plumb fails. Bad input (a file, a request, an option) throws Error with a message that says where, what was
-// expected and what arrived. A broken invariant of plumb itself fails a CHECK, which prints its values and aborts; nothing read
-// from outside may ever reach one.
+// The two ways plumb fails. Bad input (a file, a request, an option) throws Error with a message
+// that says where, what was expected and what arrived. A broken invariant of plumb itself fails a
+// CHECK, which prints its values and aborts; nothing read from outside may ever reach one.
 
 #include <fmt/format.h>
 
@@ -11,9 +11,9 @@
 namespace plumb {
 
 enum class ErrorCode {
-  bad_input = 2,    // a file, request or option is wrong: exit code 2, HTTP 4xx
-  machine = 1,      // the machine failed us (out of memory, disk full, no permission): exit code 1
-  interrupted = 130 // the user stopped it: exit code 130
+  bad_input = 2,     // a file, request or option is wrong: exit code 2, HTTP 4xx
+  machine = 1,       // the machine failed us (out of memory, disk full, no permission): exit code 1
+  interrupted = 130  // the user stopped it: exit code 130
 };
 
 class Error : public std::runtime_error {
@@ -36,13 +36,14 @@ template <typename... Args>
   throw Error(ErrorCode::machine, fmt::format(format, std::forward<Args>(args)...));
 }
 
-[[noreturn]] void check_failed(const char* file, int line, const char* condition, const std::string& values);
+[[noreturn]] void check_failed(const char* file, int line, const char* condition,
+                               const std::string& values);
 
 }  // namespace plumb
 
 // CHECK(i < n, "i {} n {}", i, n): an invariant of plumb. Never for input.
-#define CHECK(condition, ...)                                                                     \
-  do {                                                                                            \
-    if (!(condition)) [[unlikely]]                                                                \
-      ::plumb::check_failed(__FILE__, __LINE__, #condition, fmt::format("" __VA_ARGS__));         \
+#define CHECK(condition, ...)                                                             \
+  do {                                                                                    \
+    if (!(condition)) [[unlikely]]                                                        \
+      ::plumb::check_failed(__FILE__, __LINE__, #condition, fmt::format("" __VA_ARGS__)); \
   } while (0)

@@ -9,7 +9,8 @@
 
 namespace plumb {
 
-// A file mapped read-only and shared. The mapping lives as long as the object; spans into it must not outlive it.
+// A file mapped read-only and shared. The mapping lives as long as the object; spans into it must
+// not outlive it.
 class MappedFile {
  public:
   explicit MappedFile(const std::filesystem::path& path);  // Error names the path and the reason
@@ -20,7 +21,8 @@ class MappedFile {
   const std::filesystem::path& path() const { return path_; }
   std::span<const uint8_t> bytes() const { return {data_, size_}; }
 
-  // Tells the system that these bytes (whole pages inside) are not needed in memory any more; reading them again is valid.
+  // Tells the system that these bytes (whole pages inside) are not needed in memory any more;
+  // reading them again is valid.
   void release(std::span<const uint8_t> bytes) const;
 
  private:
@@ -32,7 +34,8 @@ class MappedFile {
 // The whole file ("-" is standard input), refused with an Error above max_bytes.
 std::string read_file(const std::filesystem::path& path, int64_t max_bytes = int64_t{1} << 30);
 
-// Writes beside the target and renames: the final name holds the old content or the new, never a part.
+// Writes beside the target and renames: the final name holds the old content or the new, never a
+// part.
 void write_file(const std::filesystem::path& path, std::string_view content);
 
 }  // namespace plumb
