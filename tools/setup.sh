@@ -78,6 +78,7 @@ install_packages() {
   # shellcheck disable=SC2086 # lists of names
   if is_debian_12; then
     cargo_is_new_enough || debian+=" cargo-web"
+    model_is_there || python3 -m pip --version >/dev/null 2>&1 || debian+=" python3-pip"
     install_debian $debian
   elif [ "$(uname)" = Darwin ]; then
     install_homebrew $homebrew
@@ -105,9 +106,9 @@ build() {
   fi
 }
 
+model_is_there() { python3 "$root/tools/fetch_model.py" --is-there; }
+
 # fetch_model: the default model, once.
 fetch_model() {
-  python3 "$root/tools/fetch_model.py" --is-there && return
-  if is_debian_12 && ! python3 -m pip --version >/dev/null 2>&1; then install_debian python3-pip; fi
-  python3 "$root/tools/fetch_model.py" </dev/null >&2 || die "no default model"
+  model_is_there || python3 "$root/tools/fetch_model.py" </dev/null >&2 || die "no default model"
 }
