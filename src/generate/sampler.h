@@ -1,7 +1,7 @@
 #pragma once
-// From logits to a token id. The order of the stages and every default are llama.cpp's: logit bias,
-// penalties, top-k, top-p, min-p, temperature, draw. Temperature 0 or below is greedy. All buffers
-// are sized once: sampling allocates nothing.
+// From logits to a token id. The order of the stages, their meaning and every default are
+// llama.cpp's: logit bias, penalties, top-k, top-p, min-p, temperature, draw. Temperature 0 or
+// below is greedy. All buffers are sized once: sampling allocates nothing.
 
 #include <array>
 #include <cstdint>
@@ -16,14 +16,20 @@ struct LogitBias {
 };
 
 struct SamplerOptions {
-  float temperature = 0.8f;
-  int32_t top_k = 40;           // 0 or below: all
-  float top_p = 0.95f;          // 1: off
-  float min_p = 0.05f;          // 0: off
-  int32_t repeat_last_n = 64;   // window of the penalties; 0: off, -1: the whole context
-  float repeat_penalty = 1.0f;  // 1: off
+  float temperature = 0.8f;  // 0 or below: greedy
+  int32_t top_k = 40;        // the k largest logits; 0 or below: all
+  float top_p = 0.95f;       // the fewest whose probabilities (at temperature 1) reach it; 1: off
+  float min_p = 0.05f;       // those at least this times as likely as the likeliest; 0: off
+
+  // Penalties fall on every token of the last repeat_last_n (prompt included; 0: off, -1: the whole
+  // context): a positive logit is divided by repeat_penalty and any other multiplied by it (1:
+  // off), then presence_penalty is subtracted once and frequency_penalty as often as the token is
+  // there.
+  int32_t repeat_last_n = 64;
+  float repeat_penalty = 1.0f;
   float presence_penalty = 0.0f;
   float frequency_penalty = 0.0f;
+
   std::vector<LogitBias> logit_bias;
   uint64_t seed = 0;
 };
@@ -31,16 +37,23 @@ struct SamplerOptions {
 // Error names the option, the range and what arrived.
 void validate(const SamplerOptions& options, int32_t n_vocab);
 
+// Tokens that must never be sampled (bias -inf): the file's suppressed tokens, or its end tokens
+// when they are to be ignored.
+void forbid(SamplerOptions& options, std::span<const int32_t> ids);
+
 class Sampler {
  public:
-  // n_context bounds the penalty window when repeat_last_n is -1.
+  // Validates. n_context bounds the penalty window when repeat_last_n is -1.
   Sampler(const SamplerOptions& options, int32_t n_vocab, int32_t n_context);
 
-  // Picks a token from n_vocab logits. Does not remember it: accept() does. Non-finite logits other
-  // than -inf lose to any finite one; if no logit is finite, Error.
+  // Picks a token from n_vocab logits (equal ones: the lower id first). Does not remember it:
+  // accept() does. Non-finite logits lose to any finite one; if none is finite, Error.
   int32_t sample(std::span<const float> logits);
-  // Tells the penalties (and nothing else) what was emitted or read.
+  // Tells the penalties (and nothing else) what was emitted or read; ids outside the vocabulary are
+  // ignored.
   void accept(int32_t id);
+  // The penalties' window becomes the last of these ids (a new prompt). The random numbers go on.
+  void read(std::span<const int32_t> ids);
   // Starts again: same seed, empty window.
   void reset();
 
@@ -48,18 +61,30 @@ class Sampler {
   // them.
   struct Candidate {
     int32_t id;
-    float logit;
+    float logit;  // after bias and penalties
     float probability;
   };
-  std::span<const Candidate> candidates() const;
+  std::span<const Candidate> candidates();
 
  private:
+  std::span<const float> adjusted(std::span<const float> logits);
+  void penalise();
+  void keep_top_k(std::span<const float> logits);
+  void keep_top_p();
+  void keep_min_p();
+  void order(int64_t n);
+  int32_t greedy(std::span<const float> logits);
+  int32_t draw();
+  double uniform();
+
   SamplerOptions options_;
-  std::vector<Candidate> candidates_;
-  int64_t n_candidates_ = 0;
+  std::vector<float> adjusted_;        // [n_vocab] logits after bias and penalties
+  std::vector<Candidate> candidates_;  // [n_vocab], of which the first n_candidates_ live and the
+                                       // first n_ordered_ are in order
+  int64_t n_candidates_ = 0, n_ordered_ = 0;
   std::vector<int32_t> window_;  // ring of the last ids
   std::vector<int32_t> counts_;  // [n_vocab] occurrences in the window
-  int64_t window_used_ = 0, window_next_ = 0;
+  size_t window_used_ = 0, window_next_ = 0;
   std::array<uint64_t, 4> random_;  // xoshiro256** state
 };
 
