@@ -46,7 +46,7 @@ function(plumb_tests name)
   file(GLOB sources CONFIGURE_DEPENDS *_test.cpp)
   add_executable(${name}_test ${sources})
   target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
-  target_link_libraries(${name}_test PRIVATE ${arg_LINK} GTest::gtest_main)
+  target_link_libraries(${name}_test PRIVATE ${arg_LINK} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name}_test PRIVATE
     PLUMB_SOURCE_DIR="${PROJECT_SOURCE_DIR}" PLUMB_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data"
     PLUMB_PROGRAM="$<TARGET_FILE:plumb>")

@@ -14,9 +14,8 @@ Difference compare(size_t step, const std::string& name, std::span<const float> 
   for (size_t i = 0; i < expected.size(); ++i) {
     const double a = static_cast<double>(got[i]), b = static_cast<double>(expected[i]);
     if (std::isnan(a) != std::isnan(b)) difference = INFINITY;
-    if (a == b || std::isnan(a)) continue;
-    difference = std::max(difference, std::abs(a - b));
     largest = std::max(largest, std::abs(b));
+    if (a != b) difference = std::max(difference, std::abs(a - b));
   }
   if (difference == 0) return {step, name, 0, 0};
   return {step, name, difference, largest > 0 ? difference / largest : INFINITY};

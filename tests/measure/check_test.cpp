@@ -1,0 +1,98 @@
+// check(): finds an error planted in any one step, names it, and no other.
+
+#include "measure/check.h"
+
+#include <gtest/gtest.h>
+
+#include "backend/reference/reference.h"
+#include "support/tiny_engine.h"
+
+namespace plumb {
+namespace {
+
+using test::some_ids;
+using test::TinyPlan;
+
+// The reference with one of its steps broken: one value of its output is off by a share of the
+// largest.
+class Broken final : public Executable {
+ public:
+  Broken(const Plan& plan, std::unique_ptr<Executable> sound, size_t broken_step, float error)
+      : plan_(plan), sound_(std::move(sound)), broken_step_(broken_step), error_(error) {}
+  void run(const Batch& batch) override { sound_->run(batch); }
+  std::span<const float> logits(int64_t row) const override { return sound_->logits(row); }
+  int32_t picked(int64_t row) const override { return sound_->picked(row); }
+  int64_t length(int slot) const override { return sound_->length(slot); }
+  void truncate(int slot, int64_t n) override { sound_->truncate(slot, n); }
+  void copy_prefix(int from, int to, int64_t n) override { sound_->copy_prefix(from, to, n); }
+  void begin(const Batch& batch) override { sound_->begin(batch); }
+  void end() override { sound_->end(); }
+  std::span<float> buffer(BufferId id) override { return sound_->buffer(id); }
+  void run_step(size_t step) override {
+    sound_->run_step(step);
+    if (step != broken_step_) return;
+    for (const BufferId id : buffers_written(plan_.steps[step])) {
+      const auto values = sound_->buffer(id);
+      if (values.empty()) continue;
+      float largest = 0;
+      for (const float v : values) largest = std::max(largest, std::abs(v));
+      values[values.size() / 3] += error_ * largest;
+    }
+  }
+
+ private:
+  const Plan& plan_;
+  std::unique_ptr<Executable> sound_;
+  size_t broken_step_;
+  float error_;
+};
+
+TEST(Check, SoundBackendHasNoDifference) {
+  const TinyPlan tiny;
+  const auto backend = make_reference_backend();
+  const auto a = backend->compile(tiny.plan), b = backend->compile(tiny.plan);
+  const CheckResult result = check(tiny.plan, *a, *b, some_ids(20, tiny.model.n_vocab));
+  EXPECT_EQ(result.steps_checked, static_cast<int64_t>(tiny.plan.steps.size()));
+  EXPECT_FALSE(result.first);
+  EXPECT_EQ(result.largest->max_abs, 0);
+}
+
+TEST(Check, FindsAndNamesAPlantedErrorInEveryStep) {
+  const TinyPlan tiny;
+  const auto backend = make_reference_backend();
+  for (size_t step = 0; step < tiny.plan.steps.size(); ++step) {
+    if (buffers_written(tiny.plan.steps[step]).empty())
+      continue;  // attend is seen through merge; pick has a test of its own
+    const auto reference = backend->compile(tiny.plan);
+    Broken broken(tiny.plan, backend->compile(tiny.plan), step, 0.05f);
+    const CheckResult result =
+        check(tiny.plan, *reference, broken, some_ids(20, tiny.model.n_vocab));
+    ASSERT_TRUE(result.first) << tiny.plan.steps[step].name;
+    EXPECT_EQ(result.first->step, step);
+    EXPECT_EQ(result.first->name, tiny.plan.steps[step].name);
+    EXPECT_NEAR(result.first->max_rel, 0.05, 0.01);
+  }
+}
+
+TEST(Check, ErrorsBelowTheToleranceAreReportedAsLargestOnly) {
+  const TinyPlan tiny;
+  const auto backend = make_reference_backend();
+  const auto reference = backend->compile(tiny.plan);
+  Broken broken(tiny.plan, backend->compile(tiny.plan), 5, 0.001f);
+  const CheckResult result = check(tiny.plan, *reference, broken, some_ids(20, tiny.model.n_vocab));
+  EXPECT_FALSE(result.first);
+  EXPECT_EQ(result.largest->step, 5u);
+}
+
+TEST(Check, NotANumberIsADifference) {
+  const TinyPlan tiny;
+  const auto backend = make_reference_backend();
+  const auto reference = backend->compile(tiny.plan);
+  Broken broken(tiny.plan, backend->compile(tiny.plan), 7, NAN);
+  const CheckResult result = check(tiny.plan, *reference, broken, some_ids(1, tiny.model.n_vocab));
+  ASSERT_TRUE(result.first);
+  EXPECT_EQ(result.first->step, 7u);
+}
+
+}  // namespace
+}  // namespace plumb

@@ -1,0 +1,145 @@
+// Reading llama files into a ModelDesc: what is read, and what is refused and how.
+
+#include "model/model_desc.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "support/tiny_model.h"
+
+namespace plumb {
+namespace {
+
+using test::TinyOptions;
+using ::testing::HasSubstr;
+
+gguf::File open(const gguf::Writer& writer) {
+  const std::string bytes = writer.bytes();
+  return gguf::File::from_bytes("tiny.gguf",
+                                {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+}
+
+std::string error_of(const gguf::Writer& writer) {
+  try {
+    load_model_desc(open(writer));
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::bad_input);
+    return e.what();
+  }
+  return "";
+}
+
+// The keys of a tiny llama with one of them replaced, and no tensors: for errors in keys that are
+// found before tensors are read, a tensor more is needed; hence all tensors come along.
+class Replaced {
+ public:
+  template <typename T>
+  static gguf::Writer with(std::string_view key, T value) {
+    const gguf::File file = open(test::tiny_llama());
+    gguf::Writer writer;
+    const gguf::Metadata& m = file.metadata();
+    for (int64_t i = 0; i < m.size(); ++i)
+      if (m.key(i) != key) writer.copy(m, m.key(i));
+    writer.add(key, value);
+    for (int64_t i = 0; i < file.n_tensors(); ++i) {
+      const gguf::TensorView t = file.tensor(i);
+      writer.add_tensor(t.name, t.format,
+                        std::vector<int64_t>(t.ne.begin(), t.ne.begin() + t.n_dims), t.data);
+    }
+    return writer;
+  }
+};
+
+TEST(ModelDesc, ReadsATinyLlama) {
+  const gguf::File file = open(test::tiny_llama({.rope_freqs = true, .biases = true}));
+  const ModelDesc d = load_model_desc(file);
+  EXPECT_EQ(d.architecture, "llama");
+  EXPECT_EQ(d.n_embd, 64);
+  EXPECT_EQ(d.n_context, 256);
+  ASSERT_EQ(d.layers.size(), 2u);
+  const auto& a = std::get<Attention>(d.layers[1].mixer);
+  EXPECT_EQ(a.n_heads, 4);
+  EXPECT_EQ(a.n_kv_heads, 2);
+  EXPECT_EQ(a.head_dim, 16);
+  EXPECT_FLOAT_EQ(a.scale, 0.25f);
+  EXPECT_EQ(a.rope.layout, RopeLayout::interleaved);
+  EXPECT_EQ(a.rope.n_dims, 16);
+  EXPECT_EQ(a.rope.factors.columns, 8);
+  EXPECT_EQ(a.k.rows, 32);
+  EXPECT_EQ(a.q_bias.columns, 64);
+  EXPECT_EQ(std::get<DenseFfn>(d.layers[0].ffn).gate.rows, 128);
+  EXPECT_TRUE(d.tied_head);
+  EXPECT_EQ(d.head.data.data(), d.embedding.data.data());
+  EXPECT_THAT(to_text(d), HasSubstr("2 layers: attention: 4 query heads on 2 kv heads of 16"));
+}
+
+TEST(ModelDesc, UntiedHeadAndOwnHeadSize) {
+  const gguf::File file = open(test::tiny_llama({.head_dim = 32, .tied = false}));
+  const ModelDesc d = load_model_desc(file);
+  EXPECT_FALSE(d.tied_head);
+  EXPECT_EQ(d.head.name, "output.weight");
+  EXPECT_EQ(std::get<Attention>(d.layers[0].mixer).q.rows, 4 * 32);
+}
+
+TEST(ModelDesc, EveryTensorOfTheFileIsListedOnce) {
+  for (const bool tied : {true, false}) {
+    const gguf::File file =
+        open(test::tiny_llama({.tied = tied, .rope_freqs = true, .biases = true}));
+    EXPECT_EQ(tensors_of(load_model_desc(file)).size(), static_cast<size_t>(file.n_tensors()));
+  }
+}
+
+TEST(ModelDesc, UnknownArchitectureNamesTheKnownOnes) {
+  EXPECT_THAT(error_of(Replaced::with("general.architecture", "grue")),
+              AllOf(HasSubstr("tiny.gguf"), HasSubstr("general.architecture"), HasSubstr("llama"),
+                    HasSubstr("grue")));
+}
+
+TEST(ModelDesc, ShapesMustFitTheHyperParameters) {
+  EXPECT_THAT(
+      error_of(Replaced::with("llama.feed_forward_length", uint32_t{96})),
+      AllOf(HasSubstr("blk.0.ffn_gate.weight"), HasSubstr("[64, 96]"), HasSubstr("[64, 128]")));
+  EXPECT_THAT(error_of(Replaced::with("llama.block_count", uint32_t{3})),
+              HasSubstr("blk.2.attn_norm.weight"));
+  EXPECT_THAT(error_of(Replaced::with("llama.block_count", uint32_t{1})),
+              HasSubstr("no part of it uses"));
+  EXPECT_THAT(error_of(Replaced::with("llama.embedding_length", uint32_t{32})),
+              HasSubstr("token_embd.weight"));
+}
+
+TEST(ModelDesc, HyperParametersOutOfRange) {
+  for (const char* key :
+       {"llama.block_count", "llama.embedding_length", "llama.attention.head_count",
+        "llama.context_length", "llama.attention.head_count_kv", "llama.feed_forward_length"})
+    for (const uint32_t value : {0u, 0x80000000u, 0xFFFFFFFFu})
+      EXPECT_THAT(error_of(Replaced::with(key, value)), HasSubstr(key)) << key << value;
+  EXPECT_THAT(error_of(Replaced::with("llama.attention.head_count_kv", uint32_t{3})),
+              HasSubstr("head_count_kv"));
+  EXPECT_THAT(error_of(Replaced::with("llama.attention.layer_norm_rms_epsilon", 0.0f)),
+              HasSubstr("rms_epsilon"));
+  EXPECT_THAT(error_of(Replaced::with("llama.rope.dimension_count", uint32_t{15})),
+              HasSubstr("even"));
+  EXPECT_THAT(error_of(Replaced::with("llama.rope.freq_base", -1.0f)), HasSubstr("freq_base"));
+  EXPECT_THAT(error_of(Replaced::with("llama.rope.scaling.type", "yarn")),
+              AllOf(HasSubstr("rope.scaling.type"), HasSubstr("yarn")));
+  EXPECT_THAT(error_of(Replaced::with("llama.expert_count", uint32_t{8})),
+              HasSubstr("expert_count"));
+  EXPECT_THAT(error_of(Replaced::with("llama.vocab_size", uint32_t{8})), HasSubstr("vocab_size"));
+}
+
+TEST(ModelDesc, FormatsKnownOnlyBySizeAreRefusedByName) {
+  gguf::Writer writer = test::tiny_llama();
+  const std::vector<uint8_t> data(static_cast<size_t>(format_bytes(Format::iq1_s, 256)));
+  writer.add_tensor("blk.0.attn_q.bias", Format::iq1_s, {256}, data);
+  EXPECT_THAT(error_of(writer), HasSubstr("blk.0.attn_q.bias"));
+}
+
+TEST(ModelDesc, VocabularyOnlyFilesHaveNoModel) {
+  gguf::Writer writer;
+  writer.add("general.architecture", "llama");
+  EXPECT_THAT(error_of(writer), HasSubstr("vocabulary-only"));
+}
+
+}  // namespace
+}  // namespace plumb
