@@ -7,19 +7,21 @@
 
 namespace plumb {
 
-// The value farthest from zero with its sign; the first of equals.
+// The value farthest from zero with its sign, the first of equals. A NaN counts as farthest, so
+// that a block with one decodes to NaN instead of hiding it.
 inline float largest_magnitude(const float* values, int n) {
   float largest = values[0];
-  for (int i = 1; i < n; ++i)
-    if (std::fabs(values[i]) > std::fabs(largest)) largest = values[i];
+  for (int i = 1; i < n && !std::isnan(largest); ++i)
+    if (!(std::fabs(values[i]) <= std::fabs(largest))) largest = values[i];
   return largest;
 }
 
+// Smallest and largest; NaN where any value is.
 inline std::pair<float, float> range_of(const float* values, int n) {
   float min = values[0], max = values[0];
-  for (int i = 1; i < n; ++i) {
-    min = std::min(min, values[i]);
-    max = std::max(max, values[i]);
+  for (int i = 1; i < n && !std::isnan(max); ++i) {
+    if (!(values[i] >= min)) min = values[i];
+    if (!(values[i] <= max)) max = values[i];
   }
   return {min, max};
 }
