@@ -6,7 +6,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 debian_build="g++ cmake ninja-build pkg-config libfmt-dev libcli11-dev nlohmann-json3-dev libpcre2-dev libutf8proc-dev
-  libedit-dev libgtest-dev libbenchmark-dev"
+  libedit-dev libgtest-dev libgmock-dev libbenchmark-dev"
 debian_test="clang libclang-rt-14-dev llvm clang-format"
 homebrew_build="cmake ninja pkg-config fmt cli11 nlohmann-json pcre2 utf8proc libedit googletest google-benchmark rust"
 homebrew_test="llvm clang-format"
