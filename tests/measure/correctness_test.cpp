@@ -1,0 +1,94 @@
+// The numbers of docs/correctness.md on the real model: the reference backend against llama.cpp on
+// exactly expanded weights, the cpu backend against the reference. Each prints what it found.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "backend/reference/reference.h"
+#include "measure/check.h"
+#include "support/smollm2.h"
+
+namespace plumb {
+namespace {
+
+class SmolLm2Test : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!std::filesystem::exists(test::smollm2_path()))
+      GTEST_SKIP() << "needs " << test::smollm2_path() << "; ./run.sh puts it there";
+    model = std::make_unique<test::SmolLm2>();
+    data = test::smollm2_reference();
+    reference = make_reference_backend()->compile(model->plan);
+  }
+  std::unique_ptr<test::SmolLm2> model;
+  test::ReferenceData data;
+  std::unique_ptr<Executable> reference;
+};
+
+TEST_F(SmolLm2Test, ReferenceLogitsAreLlamaCpps) {
+  const auto logits = test::logits_of_texts(*reference, data);
+  double largest = 0;
+  int64_t positions = 0;
+  for (size_t t = 0; t < data.texts.size(); ++t)
+    for (size_t i = 0; i < logits[t].size(); ++i, ++positions)
+      for (size_t c = 0; c < data.columns.size(); ++c) {
+        const float got = logits[t][i][static_cast<size_t>(data.columns[c])],
+                    expected = data.texts[t].sampled[i][c];
+        largest =
+            std::max(largest, std::abs(static_cast<double>(got) - static_cast<double>(expected)));
+      }
+  std::printf("largest logit difference over %ld positions: %.2e\n", static_cast<long>(positions),
+              largest);
+  EXPECT_GE(positions, 200);
+  EXPECT_LE(largest, 1e-3);
+}
+
+TEST_F(SmolLm2Test, ReferenceGreedyTokensAreLlamaCpps) {
+  test::logits_of_texts(*reference, data);
+  std::vector<int32_t> next, positions, slots;
+  int64_t row = -1;
+  for (size_t t = 0; t < data.texts.size(); ++t) {
+    row += static_cast<int64_t>(data.texts[t].ids.size());
+    next.push_back(reference->picked(row));
+    positions.push_back(static_cast<int32_t>(data.texts[t].ids.size()));
+    slots.push_back(static_cast<int32_t>(t));
+  }
+  for (size_t i = 0; i < 64; ++i) {
+    for (size_t t = 0; t < data.texts.size(); ++t)
+      ASSERT_EQ(next[t], data.texts[t].greedy[i]) << data.texts[t].name << ", token " << i;
+    reference->run({next, positions, slots, std::vector<uint8_t>(next.size(), 1)});
+    for (size_t t = 0; t < next.size(); ++t) {
+      next[t] = reference->picked(static_cast<int64_t>(t));
+      ++positions[t];
+    }
+  }
+}
+
+TEST_F(SmolLm2Test, ReferenceBatchAgainstOneByOne) {
+  const auto& ids = data.texts.front().ids;
+  const auto run = [&](std::span<const int32_t> part, int32_t position, int32_t slot) {
+    std::vector<int32_t> positions, slots(part.size(), slot);
+    for (size_t i = 0; i < part.size(); ++i)
+      positions.push_back(position + static_cast<int32_t>(i));
+    reference->run({part, positions, slots, std::vector<uint8_t>(part.size(), 1)});
+  };
+  run(ids, 0, 0);
+  std::vector<std::vector<float>> batch;
+  for (size_t i = 0; i < ids.size(); ++i)
+    batch.emplace_back(reference->logits(static_cast<int64_t>(i)).begin(),
+                       reference->logits(static_cast<int64_t>(i)).end());
+  double largest = 0;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    run(std::span(ids).subspan(i, 1), static_cast<int32_t>(i), 1);
+    const auto row = reference->logits(0);
+    for (size_t v = 0; v < row.size(); ++v)
+      largest = std::max(largest,
+                         std::abs(static_cast<double>(row[v]) - static_cast<double>(batch[i][v])));
+  }
+  std::printf("batch against one by one: %.2e\n", largest);
+  EXPECT_LE(largest, 1e-5);
+}
+
+}  // namespace
+}  // namespace plumb
