@@ -1,0 +1,52 @@
+#pragma once
+// Tiny models that differ in what a llama file may contain; llama.cpp's logits for each are test
+// data (tests/data/correctness/tiny, made by tools/make_tiny_reference.py from the files that
+// write_tiny_models writes).
+
+#include <string>
+#include <vector>
+
+#include "support/tiny_model.h"
+
+namespace plumb::test {
+
+struct TinyCase {
+  std::string name;
+  TinyOptions options;
+  float linear_rope_factor = 0;  // 0: no scaling
+};
+
+inline std::vector<TinyCase> tiny_cases() {
+  return {
+      {"plain", {.seed = 11}},
+      {"llama3",
+       {.n_heads = 4,
+        .n_kv_heads = 1,
+        .head_dim = 32,
+        .tied = false,
+        .rope_freqs = true,
+        .rope_base = 500000,
+        .seed = 12}},
+      {"biases", {.n_layers = 3, .n_heads = 2, .n_kv_heads = 2, .biases = true, .seed = 13}},
+      {"linear_rope", {.vocab = TinyVocab::spm, .seed = 14}, 4},
+  };
+}
+
+inline gguf::Writer tiny_case_model(const TinyCase& c) {
+  gguf::Writer writer = tiny_llama(c.options);
+  if (c.linear_rope_factor > 0) {
+    writer.add("llama.rope.scaling.type", "linear");
+    writer.add("llama.rope.scaling.factor", c.linear_rope_factor);
+  }
+  return writer;
+}
+
+// The tokens that every case is run on.
+inline std::vector<int32_t> tiny_case_ids(int64_t n_vocab) {
+  std::vector<int32_t> ids;
+  for (int64_t i = 0; i < 80; ++i)
+    ids.push_back(static_cast<int32_t>((i * i * 31 + i * 17 + 5) % n_vocab));
+  return ids;
+}
+
+}  // namespace plumb::test
