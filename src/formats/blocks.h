@@ -42,8 +42,7 @@ struct BlockMxfp4 {  // 2^(e - 128) * kFp4Doubled[q]
 // 256 values each, in 8 or 16 sub-blocks with integer scales of their own.
 struct BlockQ2K {      // d * (scale & 15) * q - dmin * (scale >> 4)
   uint8_t scales[16];  // one per 16 values
-  uint8_t
-      q[64];  // 128 values use 32 bytes: bits 0-1 values 0..31, bits 2-3 values 32..63, and so on
+  uint8_t q[64];       // 128 values use 32 bytes: bits 0-1 values 0..31, bits 2-3 32..63, and so on
   uint16_t d, dmin;
 };
 struct BlockQ3K {      // d * (scale - 32) * (q - 4), q of three bits

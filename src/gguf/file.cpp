@@ -38,9 +38,7 @@ void read_version(Cursor& cursor) {
 void check_count(const Cursor& cursor, std::string_view field, uint64_t count, uint64_t smallest) {
   const uint64_t most = std::min<uint64_t>(cursor.remaining() / smallest, INT32_MAX);
   if (count > most)
-    cursor.reject(field,
-                  fmt::format("at most {}, what fits into the {} bytes that remain", most,
-                              cursor.remaining()),
+    cursor.reject(field, fmt::format("at most {}, {} bytes remain", most, cursor.remaining()),
                   fmt::format("{}", count));
 }
 
@@ -124,18 +122,23 @@ void File::check_data(size_t first, uint64_t alignment) const {
   };
   std::ranges::sort(by_offset, {}, [&](uint32_t i) { return at(i).offset; });
   const uint64_t size = part.bytes().size(), section = size - std::min(size, part.data_start);
-  uint64_t end = 0;  // of the tensors so far
+  Descriptor last{};
   for (const uint32_t i : by_offset) {
     const Descriptor d = at(i);
-    const auto reject = [&](const std::string& expected) {
-      fail("[gguf] {}: tensor {}: offset: expected {}, got {} for {} bytes", part.name,
-           quoted(d.name), expected, d.offset, d.bytes);
+    const auto reject = [&](const std::string& expected, const std::string& got) {
+      fail("[gguf] {}: tensor {}: expected {}, got {}", part.name, quoted(d.name), expected, got);
     };
-    if (d.offset % alignment != 0) reject(fmt::format("a multiple of the alignment {}", alignment));
+    if (d.offset % alignment != 0)
+      reject(fmt::format("an offset that is a multiple of {}", alignment),
+             fmt::format("{}", d.offset));
     if (d.offset > section || d.bytes > section - d.offset)
-      reject(fmt::format("data inside the {} bytes of the data section", section));
-    if (d.offset < end) reject(fmt::format("at least {}, where another tensor ends", end));
-    end = d.offset + d.bytes;
+      reject(fmt::format("data inside a section of {} bytes", section),
+             fmt::format("{} bytes at {}", d.bytes, d.offset));
+    if (d.offset < last.offset + last.bytes)
+      reject(fmt::format("data after tensor {}, which ends at {}", quoted(last.name),
+                         last.offset + last.bytes),
+             fmt::format("an offset of {}", d.offset));
+    last = d;
   }
 }
 

@@ -48,8 +48,7 @@ ValueType read_type(Cursor& cursor, std::string_view field, bool element) {
   const auto id = cursor.number<uint32_t>(field);
   const bool nested = element && id == static_cast<uint32_t>(ValueType::array);
   if (id > static_cast<uint32_t>(ValueType::f64) || nested)
-    cursor.reject(field,
-                  element ? "an element type of 0..12 other than 9 (no nested arrays)" : "0..12",
+    cursor.reject(field, element ? "0..12 but not 9 (arrays of arrays)" : "0..12",
                   fmt::format("{}", id));
   return static_cast<ValueType>(id);
 }
@@ -69,8 +68,8 @@ Array read_array(Cursor& cursor) {
   }
   if (count > cursor.remaining() / 8)  // each string has a length of eight bytes
     cursor.reject("array length",
-                  fmt::format("at most {} strings in the {} bytes that remain",
-                              cursor.remaining() / 8, cursor.remaining()),
+                  fmt::format("at most {} strings, {} bytes remain", cursor.remaining() / 8,
+                              cursor.remaining()),
                   fmt::format("{}", count));
   Cursor strings = cursor;
   for (uint64_t i = 0; i < count; ++i) strings.text("string of the array");

@@ -13,17 +13,21 @@ std::string part_suffix(int64_t number, int64_t n_parts) {
 
 std::vector<std::filesystem::path> split_paths(const std::filesystem::path& opened, int64_t number,
                                                int64_t n_parts) {
-  std::string name = opened.filename().string();
-  const std::string suffix = part_suffix(number, n_parts);
-  const bool regular = name.ends_with(suffix);
-  if (regular) name.resize(name.size() - suffix.size());
-  const std::string first = (regular ? name : "...") + part_suffix(0, n_parts);
-  if (number != 0 || !regular)
-    fail("[gguf] {}: a split model: expected its first part, a file named {}, got part {} of {}",
-         opened.string(), first, number + 1, n_parts);
+  const std::string name = opened.filename().string(), suffix = part_suffix(number, n_parts);
+  if (!name.ends_with(suffix))
+    fail("[gguf] {}: part {} of a split model: expected a name that ends in {}", opened.string(),
+         number + 1, suffix);
+  const std::string prefix = name.substr(0, name.size() - suffix.size());
+  const auto path_of = [&](int64_t part) {
+    return opened.parent_path() / (prefix + part_suffix(part, n_parts));
+  };
+  if (number != 0)
+    fail(
+        "[gguf] {}: a part of a split model: expected to open its first part, {}, got part {} of "
+        "{}",
+        opened.string(), path_of(0).string(), number + 1, n_parts);
   std::vector<std::filesystem::path> paths;
-  for (int64_t i = 0; i < n_parts; ++i)
-    paths.push_back(opened.parent_path() / (name + part_suffix(i, n_parts)));
+  for (int64_t i = 0; i < n_parts; ++i) paths.push_back(path_of(i));
   return paths;
 }
 

@@ -114,6 +114,9 @@ void Writer::copy(const Metadata& from, std::string_view key) {
 
 void Writer::add_tensor(std::string_view name, Format format, std::vector<int64_t> ne,
                         std::span<const uint8_t> data) {
+  const int64_t columns = ne.empty() ? 1 : ne[0];
+  CHECK(columns % format_info(format).block_elems == 0, "tensor {}: rows of {} in blocks of {}",
+        name, columns, format_info(format).block_elems);
   const auto expected = static_cast<size_t>(format_bytes(format, n_elements(ne)));
   CHECK(data.size() == expected, "tensor {}: {} bytes, expected {}", name, data.size(), expected);
   CHECK(ne.size() <= 4, "tensor {}: {} dimensions", name, ne.size());
