@@ -1,0 +1,71 @@
+#pragma once
+// Finds special tokens in text. The rule is simple to say: take the special strings longest first
+// (equal lengths: lower id first), and search each from left to right in what is still text. Doing
+// just that costs strings times text; here all strings are found in one pass (Aho & Corasick 1975),
+// and conflicts are settled in the order of the rule, in time n log n however the strings overlap.
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace plumb {
+
+struct SpecialString {
+  std::string_view text;
+  int32_t id;
+};
+
+struct SpecialMatch {
+  size_t begin, end;  // bytes of the text
+  int32_t id;
+};
+
+class SpecialMatcher {
+ public:
+  static constexpr size_t kMaxBytes =
+      size_t{1} << 24;  // of all strings together; the automaton takes about 30 times that
+
+  SpecialMatcher() = default;
+  // Strings are not empty and differ from each other; at most kMaxBytes (CHECK: callers refuse such
+  // files).
+  explicit SpecialMatcher(std::vector<SpecialString> strings);
+
+  // In order of position, not overlapping.
+  std::vector<SpecialMatch> find(std::string_view text) const;
+
+ private:
+  struct Node {
+    uint32_t first_child =
+        0;  // children of node i: [first_child, first_child of i + 1), sorted by byte
+    uint32_t fallback = 0;  // the longest proper suffix that is in the trie
+    uint32_t shorter = 0;   // the longest proper suffix that is a string; 0: none
+    uint32_t skip = 0;    // further along the chain of `shorter`, so that a walk takes O(log) steps
+    uint32_t chain = 0;   // length of that chain from here
+    int32_t string = -1;  // index of the string that ends here
+    uint8_t byte = 0;
+  };
+  struct Candidate {
+    size_t end;
+    uint32_t node;
+  };
+
+  void build_trie();
+  void build_links();
+  void link(uint32_t node, uint32_t parent);
+  uint32_t child(uint32_t node, uint8_t byte) const;
+  uint32_t step(uint32_t node, uint8_t byte) const;
+  uint32_t no_longer_than(uint32_t node, size_t length) const;
+  size_t length(uint32_t node) const {
+    return strings_[static_cast<size_t>(nodes_[node].string)].text.size();
+  }
+  std::vector<Candidate> candidates(std::string_view text) const;
+
+  std::vector<SpecialString> strings_;  // sorted by text
+  std::vector<Node>
+      nodes_;  // breadth first; node 0 is the root; one more at the end closes the last children
+  std::array<bool, 256> starts_{};  // bytes that begin a string
+};
+
+}  // namespace plumb
