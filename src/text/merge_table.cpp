@@ -20,7 +20,7 @@ std::vector<std::string> strings_beyond(const Vocabulary& vocabulary,
     for (const auto side : {m.left, m.right})
       if (!vocabulary.find(side)) found.push_back(side);
   std::ranges::sort(found);
-  found.erase(std::ranges::unique(found).begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
   return {found.begin(), found.end()};
 }
 

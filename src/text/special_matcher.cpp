@@ -29,7 +29,8 @@ void SpecialMatcher::build_trie() {
   std::vector<Range> ranges = {{0, static_cast<uint32_t>(strings_.size()), 0}};
   nodes_.push_back({});
   for (size_t i = 0; i < ranges.size(); ++i) {
-    auto [begin, end, depth] = ranges[i];
+    uint32_t begin = ranges[i].begin;
+    const uint32_t end = ranges[i].end, depth = ranges[i].depth;
     nodes_[i].first_child = static_cast<uint32_t>(nodes_.size());
     if (strings_[begin].text.size() == depth) nodes_[i].string = static_cast<int32_t>(begin++);
     while (begin < end) {

@@ -131,7 +131,7 @@ std::vector<int32_t> read_suppressed(const gguf::Metadata& metadata, const Vocab
     ids.push_back(static_cast<int32_t>(id));
   }
   std::ranges::sort(ids);
-  ids.erase(std::ranges::unique(ids).begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   return ids;
 }
 
