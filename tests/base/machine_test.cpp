@@ -149,6 +149,9 @@ TEST(AvailableMemory, cgroup_v1_limits_it) {
   EXPECT_EQ(m.memory(), 8 * kMiB);
   m.add("sys/fs/cgroup/memory/user.slice/memory.limit_in_bytes", fmt::format("{}\n", 6 * kMiB));
   EXPECT_EQ(m.memory(), 5 * kMiB);
+  m.add("sys/fs/cgroup/memory/user.slice/memory.stat",
+        fmt::format("inactive_file 1\ntotal_inactive_file {}\n", kMiB));
+  EXPECT_EQ(m.memory(), 6 * kMiB);
 }
 
 TEST(Machine, this_one_answers) {
