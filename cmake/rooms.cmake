@@ -54,6 +54,15 @@ function(plumb_tests name)
   gtest_discover_tests(${name}_test TEST_PREFIX ${PLUMB_TEST_PREFIX}${name}. DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
 endfunction()
 
+# plumb_bench(NAME [LINK target ...]): every *_bench.cpp of the calling folder becomes the program NAME_bench (Google Benchmark), which
+# is built only when asked for.
+function(plumb_bench name)
+  cmake_parse_arguments(arg "" "" "LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *_bench.cpp)
+  add_executable(${name}_bench EXCLUDE_FROM_ALL ${sources})
+  target_link_libraries(${name}_bench PRIVATE ${arg_LINK} benchmark::benchmark_main)
+endfunction()
+
 # plumb_fuzz(NAME [LINK target ...]): NAME_fuzz.cpp defines LLVMFuzzerTestOneInput. Under the fuzz preset it is a libFuzzer
 # program; elsewhere it replays the files of its corpus (tests/fuzz/corpus/NAME) as a test.
 function(plumb_fuzz name)
