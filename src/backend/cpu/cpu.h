@@ -1,0 +1,16 @@
+#pragma once
+// The CPU backend: weights in panels of 16 rows, activations in 8 bits, fused steps on a pool of
+// threads.
+
+#include <memory>
+#include <string_view>
+
+#include "backend/backend.h"
+
+namespace plumb {
+
+// n_threads 0: as many as help. instruction_set "": the best this machine has; else "avx512",
+// "avx2" or "scalar". Error: an unknown set, or one that the machine lacks.
+std::unique_ptr<Backend> make_cpu_backend(int n_threads, std::string_view instruction_set);
+
+}  // namespace plumb

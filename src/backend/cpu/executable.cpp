@@ -1,0 +1,93 @@
+#include "backend/cpu/executable.h"
+
+#include "base/error.h"
+
+namespace plumb::cpu {
+namespace {
+
+int64_t scratch_bytes(const Plan& plan, int n_threads) {
+  Carver counter;
+  carve_workspace(plan, n_threads, counter);
+  return counter.used();
+}
+
+Workspace workspace_in(const AnonymousMemory& memory, const Plan& plan, int n_threads) {
+  Carver carver(memory.data());
+  return carve_workspace(plan, n_threads, carver);
+}
+
+}  // namespace
+
+CpuExecutable::CpuExecutable(const Plan& plan, const KernelSet& kernels,
+                             std::shared_ptr<ThreadPool> pool, const CompileOptions& options)
+    : plan_(plan),
+      pool_(std::move(pool)),
+      weights_(plan),
+      cache_(plan),
+      scratch_(scratch_bytes(plan, pool_->size())),
+      workspace_(workspace_in(scratch_, plan, pool_->size())),
+      sequences_(plan),
+      batch_(plan),
+      state_{kernels, *pool_, sequences_, batch_, cache_, workspace_} {
+  weights_.load(*pool_, kernels, options);
+  steps_ = compile_steps(plan, weights_, state_);
+  for (size_t i = 0; i < plan.buffers.size(); ++i)
+    if (plan.buffers[i].rows == Rows::logits) logits_ = workspace_.buffers[i];
+  CHECK(logits_, "a plan ends in logits");
+}
+
+Memory CpuExecutable::memory(const Plan& plan, int n_threads) {
+  return {.weights = Weights(plan).bytes(),
+          .kv = Cache::bytes(plan),
+          .scratch = saturating_add(scratch_bytes(plan, n_threads), rotation_bytes(plan))};
+}
+
+void CpuExecutable::run(const Batch& batch) {
+  begin(batch);
+  pool_->run([this](int thread, int n_threads) {
+    const Worker worker{state_, thread, n_threads};
+    for (const CompiledStep& step : steps_) {
+      std::visit([&](const auto& s) { s.run(worker); }, step);
+      worker.barrier();
+    }
+  });
+  end();
+}
+
+void CpuExecutable::begin(const Batch& batch) {
+  for (const auto& copy : sequences_.extend(batch)) cache_.copy_page(copy.from, copy.to);
+  batch_.set(batch);
+}
+
+void CpuExecutable::run_step(size_t step) {
+  pool_->run([this, step](int thread, int n_threads) {
+    std::visit([&](const auto& s) { s.run({state_, thread, n_threads}); }, steps_[step]);
+  });
+}
+
+std::span<float> CpuExecutable::buffer(BufferId id) {
+  const auto at = static_cast<size_t>(id);
+  const Buffer& buffer = plan_.buffers[at];
+  const int64_t rows = buffer.rows == Rows::token ? batch_.size() : batch_.n_logits();
+  return {workspace_.buffers[at], static_cast<size_t>(rows * buffer.columns)};
+}
+
+std::span<const float> CpuExecutable::logits(int64_t row) const {
+  CHECK(row >= 0 && row < batch_.n_logits(), "row {} of {}", row, batch_.n_logits());
+  return {logits_ + row * plan_.n_vocab, static_cast<size_t>(plan_.n_vocab)};
+}
+
+int32_t CpuExecutable::picked(int64_t row) const {
+  CHECK(row >= 0 && row < batch_.n_logits(), "row {} of {}", row, batch_.n_logits());
+  int32_t id = 0;
+  float largest = -std::numeric_limits<float>::infinity();
+  for (const WorkerSpace& space : workspace_.workers) {  // in order of ids, so the lowest wins
+    const Best& best = space.best[row];
+    if (best.id < 0 || !(best.value > largest)) continue;
+    largest = best.value;
+    id = best.id;
+  }
+  return id;
+}
+
+}  // namespace plumb::cpu

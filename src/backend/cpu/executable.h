@@ -1,0 +1,46 @@
+#pragma once
+// A plan held ready on the CPU: weights in panels, cache, work space, compiled steps.
+
+#include <memory>
+#include <vector>
+
+#include "backend/backend.h"
+#include "backend/cpu/steps.h"
+
+namespace plumb::cpu {
+
+class CpuExecutable final : public Executable {
+ public:
+  CpuExecutable(const Plan& plan, const KernelSet& kernels, std::shared_ptr<ThreadPool> pool,
+                const CompileOptions& options);
+
+  static Memory memory(const Plan& plan, int n_threads);
+
+  void run(const Batch& batch) override;
+  std::span<const float> logits(int64_t row) const override;
+  int32_t picked(int64_t row) const override;
+  int64_t length(int slot) const override { return sequences_.length(slot); }
+  void truncate(int slot, int64_t n_positions) override { sequences_.truncate(slot, n_positions); }
+  void copy_prefix(int from, int to, int64_t n_positions) override {
+    sequences_.copy_prefix(from, to, n_positions);
+  }
+  void begin(const Batch& batch) override;
+  void run_step(size_t step) override;
+  void end() override {}
+  std::span<float> buffer(BufferId id) override;
+
+ private:
+  const Plan& plan_;
+  std::shared_ptr<ThreadPool> pool_;
+  Weights weights_;
+  Cache cache_;
+  AnonymousMemory scratch_;
+  Workspace workspace_;
+  Sequences sequences_;
+  BatchState batch_;
+  RunState state_;
+  std::vector<CompiledStep> steps_;
+  const float* logits_ = nullptr;  // [max_logits, n_vocab]
+};
+
+}  // namespace plumb::cpu

@@ -1,0 +1,50 @@
+#include "backend/cpu/instruction_set.h"
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace plumb::cpu {
+namespace {
+
+struct InstructionSet {
+  std::string_view name;
+  bool (*present)();
+  const KernelSet& (*kernels)();
+};
+
+// Best first.
+constexpr InstructionSet kSets[] = {
+#if defined(__x86_64__)
+    {"avx512",
+     [] {
+       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+              __builtin_cpu_supports("avx512vnni");
+     },
+     avx512_kernels},
+#endif
+    {"scalar", [] { return true; }, portable_kernels},
+};
+
+}  // namespace
+
+std::vector<const KernelSet*> available_kernels() {
+  std::vector<const KernelSet*> all;
+  for (const InstructionSet& set : kSets)
+    if (set.present()) all.push_back(&set.kernels());
+  return all;
+}
+
+const KernelSet& choose_kernels(std::string_view name) {
+  std::string known;
+  for (const InstructionSet& set : kSets) {
+    if (!known.empty()) known += ", ";
+    known += set.name;
+    if (name.empty() ? !set.present() : name != set.name) continue;
+    if (!set.present()) fail("--cpu: expected a set this machine has, got {}", name);
+    return set.kernels();
+  }
+  fail("--cpu: expected one of {}, got {}", known, quoted(name));
+}
+
+}  // namespace plumb::cpu

@@ -1,0 +1,153 @@
+#pragma once
+// The arithmetic of the CPU backend as a table of functions, one table per instruction set. The
+// functions are written once over a small model of a vector register (simd_*.h) and compiled once
+// per set in kernels_*.cpp; nothing else in plumb is compiled for more than the base machine.
+//
+// Every function computes an output in one fixed order that depends on nothing but the output's own
+// operands: results are the same bits whatever the number of tokens in a batch, the split over
+// threads or the neighbours in a tile. Between instruction sets they may differ in rounding.
+
+#include <cstdint>
+#include <string_view>
+
+#include "formats/format.h"
+
+namespace plumb::cpu {
+
+// Rows of a matrix that stand side by side in a panel: the f32 lanes of a 512-bit register.
+inline constexpr int64_t kPanelRows = 16;
+// Columns that share a scale in panels of codes, and in activations.
+inline constexpr int64_t kBlockColumns = 32;
+
+// n rows of activations as the matrix kernels read them. Panels of codes read the quantised form,
+// panels of numbers the f32 form; a step fills those that its matrices ask for.
+struct Activations {
+  int64_t columns = 0;
+  float* values = nullptr;        // [n, columns]
+  int8_t* codes = nullptr;        // [n, columns] -127..127; value = scale * code
+  float* scales = nullptr;        // [n, columns/32]
+  int32_t* minus_sums = nullptr;  // [n, columns/32] minus the sum of the block's codes
+  float* scaled_sums = nullptr;   // [n, columns/32] scale * sum of the block's codes
+
+  int64_t blocks() const { return columns / kBlockColumns; }
+};
+
+struct Scratch;
+struct Matrix;
+
+// What becomes of y = W x + bias.
+enum class Into {
+  set,  // to = y
+  add,  // to += y
+  gate  // to = silu(to) * y
+};
+struct Output {
+  float* to;       // to[token * stride + row of the matrix]
+  int64_t stride;  // floats
+  Into into;
+};
+
+// Computes panels [first, first + n) of the matrix for all tokens.
+using Multiply = void (*)(const Matrix& matrix, int64_t first, int64_t n, const Activations& x,
+                          int64_t n_tokens, const Output& output, const Scratch& scratch);
+
+// A matrix in panels (panel.h), or in the file's own layout where the format has no panels.
+struct Matrix {
+  const uint8_t* data = nullptr;  // the first panel
+  int64_t panel_stride = 0;       // bytes from one panel to the next
+  int64_t rows = 0, columns = 0;
+  const float* bias = nullptr;  // [rows rounded up to whole panels], or null
+  Format format = Format::f32;
+  Multiply multiply = nullptr;
+
+  int64_t panels() const { return (rows + kPanelRows - 1) / kPanelRows; }
+};
+
+// Work space of one thread.
+struct Scratch {
+  uint8_t* expanded;  // kExpandedBytes
+  float* sums;        // [max_batch, 2 panels]: sums over the columns so far
+  float* rows;        // [columns, 16]: a panel decoded to f32, for formats without panels
+};
+
+// Wide prefill tiles read panels expanded to bytes, two panels of this many blocks at a time, which
+// stay in the first-level cache.
+inline constexpr int64_t kExpandedBlocks = 16;
+inline constexpr int64_t kExpandedBlockBytes = kPanelRows * (kBlockColumns + 2 * 4);
+inline constexpr int64_t kExpandedBytes = 2 * kExpandedBlocks * kExpandedBlockBytes;
+
+// The cache. A page's share of one KV head: K as [head_dim][64 positions], so that a register
+// holds 16 positions and scores need no horizontal sums; V as [64 positions][head_dim rounded up to
+// 16]. Positions are attended to in chunks of kChunkPositions, each with its own softmax; chunks
+// are merged in order.
+inline constexpr int64_t kChunkPositions = 128;
+
+// Some rows of queries (heads and tokens that share a KV head) against one page.
+struct ScoreArgs {
+  const float* q;  // [n_rows, head_dim], rotated and scaled
+  int64_t n_rows, head_dim;
+  const void* k;  // the page's K
+  float* scores;  // [n_rows, kChunkPositions], this page's 64 columns
+};
+struct ValueArgs {
+  const float* weights;  // [n_rows, kChunkPositions], this page's columns
+  int64_t n_rows;
+  const int32_t* limits;  // [n_rows] positions of this page that the row sees, 0..64, not falling
+  int64_t head_dim_padded;
+  const void* v;  // the page's V
+  float* sums;    // [n_rows, head_dim_padded], added to
+};
+
+// How a pair of values of a head turns, see rotate below.
+struct Rotation {
+  const float* cosines;  // [n_dims] one per value, pairs repeated
+  const float* sines;    // [n_dims] with the sign that the value's partner gets
+  int64_t n_dims, head_dim;
+  bool interleaved;
+};
+
+struct FormatKernel {
+  Format format;
+  Multiply multiply;
+  std::string_view label;  // for describe()
+};
+
+struct KernelSet {
+  std::string_view name;
+
+  FormatKernel formats[10];  // formats with panels
+  Multiply generic;          // any format with a decoder, from the file's layout
+
+  // out = weight * x / sqrt(mean(x^2) + eps)
+  void (*norm)(const float* x, const float* weight, float eps, int64_t n, float* out);
+  // values -> codes, scales and sums of row `row`
+  void (*quantize)(const float* values, const Activations& to, int64_t row);
+  // out = scale * (x turned by its position); the values from n_dims on are only scaled
+  void (*rotate)(const Rotation& rotation, const float* x, float scale, float* out);
+  // index of the largest of n values, the lowest index on ties, NaN never (0 when all are)
+  int64_t (*largest)(const float* values, int64_t n);
+
+  struct CacheKernels {
+    Format format;
+    void (*store_k)(const float* k, int64_t head_dim, void* page, int64_t position);
+    void (*store_v)(const float* v, int64_t head_dim, void* page, int64_t position);
+    void (*widen)(const void* page, int64_t n, float* out);  // n values to f32, n a multiple of 16
+    void (*scores)(const ScoreArgs& args);
+    void (*values)(const ValueArgs& args);
+  } cache[3];
+
+  // scores[0, n) -> weights exp(score - largest), 0 from n to kChunkPositions; returns largest and
+  // sum in max and sum
+  void (*softmax)(float* scores, int64_t n, float* max, float* sum);
+  // Joins the next chunk's (max, sum, values) to the running one's.
+  void (*merge)(float* max, float* sum, float* values, float next_max, float next_sum,
+                const float* next_values, int64_t n);
+  // out = values / sum
+  void (*divide)(const float* values, float sum, int64_t n, float* out);
+};
+
+const KernelSet& portable_kernels();
+const KernelSet& avx2_kernels();
+const KernelSet& avx512_kernels();
+
+}  // namespace plumb::cpu

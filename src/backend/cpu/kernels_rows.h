@@ -1,0 +1,118 @@
+// Kernels on single rows over the register model: norm, quantisation, rotation, arg-max, and the
+// exponential. Included by each kernels_*.cpp after its simd_*.h.
+
+#include "backend/cpu/kernels.h"
+
+namespace plumb::cpu {
+namespace {
+
+using F = Simd::F;
+using I = Simd::I;
+using B = Simd::B;
+
+// e^x to about 2 units in the last place: x = n ln 2 + r, |r| <= ln(2)/2, and the Taylor series of
+// e^r up to r^7 (remainder below 6e-9). Clamped to the exponents of normal numbers; NaN stays NaN.
+SIMD_INLINE F exponential(F x) {
+  x = Simd::max(Simd::set(-87.0f), Simd::min(Simd::set(88.0f), x));
+  const F n = Simd::round(Simd::mul(x, Simd::set(1.44269504f)));
+  F r = Simd::fma(n, Simd::set(-0.693359375f), x);  // ln 2 in two parts, the first exact in n * it
+  r = Simd::fma(n, Simd::set(2.12194440e-4f), r);
+  F sum = Simd::set(1.0f / 5040);
+  for (const float c : {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f})
+    sum = Simd::fma(sum, r, Simd::set(c));
+  return Simd::scale_by_power(sum, n);
+}
+
+// x / (1 + e^-x)
+SIMD_INLINE F silu(F x) {
+  const F e = exponential(Simd::sub(Simd::zero(), x));
+  return Simd::div(x, Simd::add(Simd::set(1), e));
+}
+
+void norm(const float* x, const float* weight, float eps, int64_t n, float* out) {
+  F squares = Simd::zero();
+  for (int64_t i = 0; i < n; i += 16) {
+    const F v = Simd::load_first(x + i, n - i);
+    squares = Simd::fma(v, v, squares);
+  }
+  const float mean = Simd::sum_lanes(squares) / static_cast<float>(n);
+  const F scale = Simd::set(1.0f / __builtin_sqrtf(mean + eps));
+  for (int64_t i = 0; i < n; i += 16) {
+    const F v = Simd::mul(Simd::load_first(x + i, n - i), scale);
+    Simd::store_first(out + i, Simd::mul(v, Simd::load_first(weight + i, n - i)), n - i);
+  }
+}
+
+// Blocks of 32: scale = largest magnitude / 127, codes rounded to nearest.
+void quantize(const float* values, const Activations& to, int64_t row) {
+  const int64_t n_blocks = to.blocks();
+  for (int64_t b = 0; b < n_blocks; ++b, values += kBlockColumns) {
+    const F low = Simd::load(values), high = Simd::load(values + 16);
+    const float largest = Simd::max_lanes(Simd::max(Simd::abs(low), Simd::abs(high)));
+    const float scale = largest / 127;
+    const F inverse = Simd::set(largest > 0 ? 127 / largest : 0);
+    const I low_codes = Simd::round_to_int(Simd::mul(low, inverse));
+    const I high_codes = Simd::round_to_int(Simd::mul(high, inverse));
+    int8_t* codes = to.codes + row * to.columns + b * kBlockColumns;
+    Simd::store_i8(codes, low_codes);
+    Simd::store_i8(codes + 16, high_codes);
+    const int32_t sum = Simd::sum_lanes_i(Simd::add_i(low_codes, high_codes));
+    to.scales[row * n_blocks + b] = scale;
+    to.minus_sums[row * n_blocks + b] = -sum;
+    to.scaled_sums[row * n_blocks + b] = scale * static_cast<float>(sum);
+  }
+}
+
+// Pairs stand side by side.
+void rotate_interleaved(const Rotation& t, const float* x, F scale, float* out) {
+  for (int64_t i = 0; i < t.n_dims; i += 16) {
+    const int64_t n = t.n_dims - i;
+    const F v = Simd::load_first(x + i, n);
+    const F turned = Simd::mul(Simd::swap_pairs(v), Simd::load_first(t.sines + i, n));
+    const F sum = Simd::fma(v, Simd::load_first(t.cosines + i, n), turned);
+    Simd::store_first(out + i, Simd::mul(sum, scale), n);
+  }
+}
+
+// The partner of a value of one half is in the other half.
+void rotate_halves(const Rotation& t, const float* x, F scale, float* out) {
+  const int64_t half = t.n_dims / 2;
+  for (int64_t begin : {int64_t{0}, half}) {
+    for (int64_t i = 0; i < half; i += 16) {
+      const int64_t n = half - i, at = begin + i;
+      const F partner = Simd::load_first(x + half - begin + i, n);
+      const F turned = Simd::mul(partner, Simd::load_first(t.sines + at, n));
+      const F sum =
+          Simd::fma(Simd::load_first(x + at, n), Simd::load_first(t.cosines + at, n), turned);
+      Simd::store_first(out + at, Simd::mul(sum, scale), n);
+    }
+  }
+}
+
+void rotate(const Rotation& t, const float* x, float scale, float* out) {
+  const F s = Simd::set(scale);
+  if (t.interleaved)
+    rotate_interleaved(t, x, s, out);
+  else
+    rotate_halves(t, x, s, out);
+  for (int64_t i = t.n_dims; i < t.head_dim; i += 16)
+    Simd::store_first(out + i, Simd::mul(Simd::load_first(x + i, t.head_dim - i), s),
+                      t.head_dim - i);
+}
+
+// Finds the largest value, then where it first stands.
+int64_t largest(const float* values, int64_t n) {
+  constexpr float kLowest = -__builtin_inff();
+  F best = Simd::set(kLowest);
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) best = Simd::max(Simd::load(values + i), best);
+  if (i < n)
+    best = Simd::max(Simd::keep_first(Simd::load_first(values + i, n - i), n - i, best), best);
+  const float value = Simd::max_lanes(best);
+  for (int64_t k = 0; k < n; ++k)
+    if (values[k] == value) return k;
+  return 0;
+}
+
+}  // namespace
+}  // namespace plumb::cpu

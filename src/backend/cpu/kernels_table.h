@@ -1,0 +1,42 @@
+// The table of one instruction set: every kernel for the register model `Simd` of the including
+// kernels_*.cpp.
+
+#include "backend/cpu/kernels_rows.h"
+// after silu
+#include "backend/cpu/kernels_attention.h"
+#include "backend/cpu/kernels_matrix.h"
+
+namespace plumb::cpu {
+namespace {
+
+template <typename Cache>
+constexpr KernelSet::CacheKernels cache_kernels() {
+  return {Cache::kFormat, store_k<Cache>, store_v<Cache>,
+          widen<Cache>,   scores<Cache>,  values<Cache>};
+}
+
+constexpr KernelSet kKernels{
+    .name = Simd::kName,
+    .formats = {{Format::q4_0, multiply_codes<kQ4_0>, Simd::kDotLabel},
+                {Format::q4_1, multiply_codes<kQ4_1>, Simd::kDotLabel},
+                {Format::q5_0, multiply_codes<kQ5_0>, Simd::kDotLabel},
+                {Format::q5_1, multiply_codes<kQ5_1>, Simd::kDotLabel},
+                {Format::q8_0, multiply_codes<kQ8_0>, Simd::kDotLabel},
+                {Format::iq4_nl, multiply_codes<kIq4Nl>, Simd::kDotLabel},
+                {Format::mxfp4, multiply_codes<kMxfp4>, Simd::kDotLabel},
+                {Format::f32, multiply_numbers<F32Column>, "f32"},
+                {Format::f16, multiply_numbers<F16Column>, "f32"},
+                {Format::bf16, multiply_numbers<Bf16Column>, "f32"}},
+    .generic = multiply_generic,
+    .norm = norm,
+    .quantize = quantize,
+    .rotate = rotate,
+    .largest = largest,
+    .cache = {cache_kernels<F32Cache>(), cache_kernels<F16Cache>(), cache_kernels<Bf16Cache>()},
+    .softmax = softmax,
+    .merge = merge,
+    .divide = divide,
+};
+
+}  // namespace
+}  // namespace plumb::cpu

@@ -1,0 +1,193 @@
+#include "backend/cpu/steps.h"
+
+#include <algorithm>
+
+#include "backend/cpu/panel.h"
+#include "base/error.h"
+
+namespace plumb::cpu {
+namespace {
+
+// Threads take panels in pairs where there are enough: wide kernels work on two at once.
+int64_t lot(const Worker& w, int64_t n_panels) {
+  return n_panels >= 4 * w.n_threads ? 2 : 1;
+}
+
+void multiply(const Worker& w, const Matrix& matrix, Worker::Range panels, const Activations& x,
+              int64_t n_tokens, const Output& output) {
+  if (panels.begin < panels.end)
+    matrix.multiply(matrix, panels.begin, panels.end - panels.begin, x, n_tokens, output,
+                    w.space().matrix);
+}
+
+// All panels of one matrix, shared out.
+void multiply(const Worker& w, const Matrix& matrix, const Activations& x, int64_t n_tokens,
+              const Output& output) {
+  const int64_t n = matrix.panels();
+  multiply(w, matrix, w.share(n, lot(w, n)), x, n_tokens, output);
+}
+
+}  // namespace
+
+void Input::ask_for(const Matrix& matrix) {
+  codes = codes || reads_codes(matrix.format);
+}
+
+Activations Input::prepare(const Worker& w, int64_t n, const int32_t* row_of) const {
+  const bool own = n * columns <= kOwnValues;
+  Activations x = own ? w.space().own : w.run.workspace.shared;
+  x.columns = columns;
+  if (!norm) x.values = from;
+  const auto rows = own ? Worker::Range{0, n} : w.share(n);
+  for (int64_t i = rows.begin; i < rows.end; ++i) {
+    const float* row = from + (row_of ? row_of[i] : i) * columns;
+    if (norm) w.run.kernels.norm(row, norm, eps, columns, x.values + i * columns);
+    if (codes) w.run.kernels.quantize(x.values + i * columns, x, i);
+  }
+  if (!own) w.barrier();
+  return x;
+}
+
+void EmbedStep::run(const Worker& w) const {
+  const auto own = w.share(w.run.batch.size());
+  for (int64_t t = own.begin; t < own.end; ++t)
+    decode_row(table, w.run.batch.tokens[static_cast<size_t>(t)], to + t * table.columns);
+}
+
+void ProjectStep::run(const Worker& w) const {
+  const int64_t n_tokens = w.run.batch.size();
+  const Activations x = input.prepare(w, n_tokens);
+  const auto own = w.share(n_panels, lot(w, n_panels));
+  int64_t first = 0;  // panel of the part among all
+  for (const Part& part : parts) {
+    const int64_t n = part.matrix.panels();
+    multiply(w, part.matrix,
+             {std::max(own.begin - first, int64_t{0}), std::min(own.end - first, n)}, x, n_tokens,
+             {part.to, stride, Into::set});
+    first += n;
+  }
+}
+
+void ProjectAddStep::run(const Worker& w) const {
+  const int64_t n_tokens = w.run.batch.size();
+  const Activations x = input.prepare(w, n_tokens);
+  multiply(w, matrix, x, n_tokens, {residual, matrix.rows, Into::add});
+}
+
+// A few panels of the gate, then the same of up, which finds the gate's results in the cache.
+void GateUpStep::run(const Worker& w) const {
+  const int64_t n_tokens = w.run.batch.size();
+  const Activations x = input.prepare(w, n_tokens);
+  const int64_t n = gate.panels();
+  const auto own = w.share(n, lot(w, n));
+  for (int64_t p = own.begin; p < own.end; p += 2) {
+    const Worker::Range some{p, std::min(p + 2, own.end)};
+    multiply(w, gate, some, x, n_tokens, {to, gate.rows, Into::set});
+    multiply(w, up, some, x, n_tokens, {to, gate.rows, Into::gate});
+  }
+}
+
+void HeadStep::run(const Worker& w) const {
+  const int64_t n = w.run.batch.n_logits();
+  if (n == 0) return;
+  const Activations x = input.prepare(w, n, w.run.batch.logits_rows.data());
+  multiply(w, matrix, x, n, {to, matrix.rows, Into::set});
+}
+
+// Each thread looks through the part of the vocabulary that it has computed itself.
+void PickStep::run(const Worker& w) const {
+  const int64_t n_panels = (n_vocab + kPanelRows - 1) / kPanelRows;
+  const auto own = w.share(n_panels, lot(w, n_panels));
+  const int64_t begin = own.begin * kPanelRows, end = std::min(own.end * kPanelRows, n_vocab);
+  for (int64_t r = 0; r < w.run.batch.n_logits(); ++r) {
+    const float* logits = from + r * n_vocab;
+    Best& best = w.space().best[r];
+    best = {-std::numeric_limits<float>::infinity(), -1};
+    if (begin >= end) continue;
+    const int64_t id = begin + w.run.kernels.largest(logits + begin, end - begin);
+    best = {logits[id], static_cast<int32_t>(id)};
+  }
+}
+
+namespace {
+
+class StepCompiler {
+ public:
+  StepCompiler(const Plan& plan, const Weights& weights, const RunState& state)
+      : plan_(plan), weights_(weights), state_(state) {}
+
+  std::vector<CompiledStep> compile() {
+    std::vector<CompiledStep> steps;
+    for (index_ = 0; index_ < plan_.steps.size(); ++index_)
+      steps.push_back(std::visit([&](const auto& s) -> CompiledStep { return step(s); },
+                                 plan_.steps[index_].args));
+    return steps;
+  }
+
+ private:
+  float* buffer(BufferId id) const { return state_.workspace.buffers[static_cast<size_t>(id)]; }
+  int64_t columns(BufferId id) const { return plan_.buffers[static_cast<size_t>(id)].columns; }
+  Input input(BufferId from) const { return {.from = buffer(from), .columns = columns(from)}; }
+  Input input(BufferId from, const Norm& norm) const {
+    return {.from = buffer(from),
+            .columns = columns(from),
+            .norm = weights_.vector(norm.weight),
+            .eps = norm.eps};
+  }
+
+  EmbedStep step(const Embed& s) const { return {weights_.matrix(s.table, {}), buffer(s.to)}; }
+
+  ProjectStep step(const Project& s) const {
+    ProjectStep out{input(s.from, s.norm), {}, columns(s.to), 0};
+    for (const Project::Part& part : s.parts) {
+      const Matrix matrix = weights_.matrix(part.weight, part.bias);
+      out.input.ask_for(matrix);
+      out.n_panels += matrix.panels();
+      out.parts.push_back({matrix, buffer(s.to) + part.column});
+    }
+    return out;
+  }
+
+  AttendStep step(const Attend& s) const {
+    const auto& merge = std::get<MergePartials>(plan_.steps.at(index_ + 1).args);
+    return {s, plan_, state_, buffer(merge.to)};
+  }
+
+  MergeStep step(const MergePartials& s) const { return {s.n_heads, s.head_dim, buffer(s.to)}; }
+
+  ProjectAddStep step(const ProjectAdd& s) const {
+    ProjectAddStep out{input(s.from), weights_.matrix(s.weight, s.bias), buffer(s.residual)};
+    out.input.ask_for(out.matrix);
+    return out;
+  }
+
+  GateUpStep step(const GateUp& s) const {
+    GateUpStep out{input(s.from, s.norm), weights_.matrix(s.gate, s.gate_bias),
+                   weights_.matrix(s.up, s.up_bias), buffer(s.to)};
+    out.input.ask_for(out.gate);
+    out.input.ask_for(out.up);
+    return out;
+  }
+
+  HeadStep step(const Head& s) const {
+    HeadStep out{input(s.from, s.norm), weights_.matrix(s.weight, {}), buffer(s.to)};
+    out.input.ask_for(out.matrix);
+    return out;
+  }
+
+  PickStep step(const Pick& s) const { return {buffer(s.from), columns(s.from)}; }
+
+  const Plan& plan_;
+  const Weights& weights_;
+  const RunState& state_;
+  size_t index_ = 0;
+};
+
+}  // namespace
+
+std::vector<CompiledStep> compile_steps(const Plan& plan, const Weights& weights,
+                                        const RunState& state) {
+  return StepCompiler(plan, weights, state).compile();
+}
+
+}  // namespace plumb::cpu

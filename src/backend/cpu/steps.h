@@ -1,0 +1,79 @@
+#pragma once
+// The plan's steps, compiled: pointers, shapes and kernels, nothing left to look up. Every thread
+// calls run(); a step ends without a barrier, the next one starts behind one.
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "backend/cpu/attention.h"
+#include "backend/cpu/run_state.h"
+#include "backend/cpu/weights.h"
+
+namespace plumb::cpu {
+
+// Rows that matrices read, and what has to be done to them first.
+struct Input {
+  float* from;  // [n, columns]
+  int64_t columns;
+  const float* norm = nullptr;  // [columns] weight of an RMS norm, or null
+  float eps = 0;
+  bool codes = false;  // some matrix reads the quantised form
+
+  void ask_for(const Matrix& matrix);
+  // Rows row_of[0..n) of `from` (row_of null: 0..n). All threads call it.
+  Activations prepare(const Worker& w, int64_t n, const int32_t* row_of = nullptr) const;
+};
+
+struct EmbedStep {
+  void run(const Worker& w) const;
+  Matrix table;
+  float* to;
+};
+
+struct ProjectStep {
+  void run(const Worker& w) const;
+  struct Part {
+    Matrix matrix;
+    float* to;
+  };
+  Input input;
+  std::vector<Part> parts;
+  int64_t stride, n_panels;  // n_panels: of all parts
+};
+
+struct ProjectAddStep {
+  void run(const Worker& w) const;
+  Input input;
+  Matrix matrix;
+  float* residual;
+};
+
+struct GateUpStep {
+  void run(const Worker& w) const;
+  Input input;
+  Matrix gate, up;
+  float* to;
+};
+
+struct HeadStep {
+  void run(const Worker& w) const;
+  Input input;
+  Matrix matrix;
+  float* to;
+};
+
+// Leaves each thread's best in its work space.
+struct PickStep {
+  void run(const Worker& w) const;
+  const float* from;
+  int64_t n_vocab;
+};
+
+using CompiledStep = std::variant<EmbedStep, ProjectStep, AttendStep, MergeStep, ProjectAddStep,
+                                  GateUpStep, HeadStep, PickStep>;
+
+std::vector<CompiledStep> compile_steps(const Plan& plan, const Weights& weights,
+                                        const RunState& state);
+
+}  // namespace plumb::cpu

@@ -1,0 +1,99 @@
+#include "backend/cpu/workspace.h"
+
+#include <algorithm>
+
+#include "backend/cpu/panel.h"
+
+namespace plumb::cpu {
+namespace {
+
+// n rows of activations of up to `values` values altogether.
+Activations carve_activations(int64_t values, Carver& carver) {
+  const int64_t blocks = values / kBlockColumns;
+  Activations x;
+  x.values = carver.take<float>(values);
+  x.codes = carver.take<int8_t>(values);
+  x.scales = carver.take<float>(blocks);
+  x.minus_sums = carver.take<int32_t>(blocks);
+  x.scaled_sums = carver.take<float>(blocks);
+  return x;
+}
+
+Scratch carve_matrix_scratch(const Extents& e, Carver& carver) {
+  Scratch s;
+  s.expanded = carver.take<uint8_t>(kExpandedBytes);
+  s.sums = carver.take<float>(saturating_mul(e.max_batch, 2 * kPanelRows));
+  s.rows = carver.take<float>(e.generic_columns * kPanelRows);
+  return s;
+}
+
+AttentionScratch carve_attention_scratch(const Extents& e, Carver& carver) {
+  AttentionScratch s;
+  s.q = carver.take<float>(e.rows * e.head_dim);
+  s.key = carver.take<float>(e.head_dim);
+  s.scores = carver.take<float>(e.rows * kChunkPositions);
+  s.max = carver.take<float>(e.rows);
+  s.sum = carver.take<float>(e.rows);
+  s.values = carver.take<float>(e.rows * e.head_dim);
+  s.chunk_max = carver.take<float>(e.rows);
+  s.chunk_sum = carver.take<float>(e.rows);
+  s.chunk_values = carver.take<float>(e.rows * e.head_dim);
+  s.seen = carver.take<int32_t>(e.rows);
+  s.limits = carver.take<int32_t>(e.rows);
+  s.page_k = carver.take<float>(kPagePositions * e.head_dim);
+  s.page_v = carver.take<float>(kPagePositions * e.head_dim);
+  return s;
+}
+
+Partials carve_partials(const Extents& e, Carver& carver) {
+  const int64_t rows = std::min(kSplitTokens, e.max_batch) * e.heads;
+  const int64_t cells = saturating_mul(rows, e.chunks);
+  Partials p;
+  p.max = carver.take<float>(cells);
+  p.sum = carver.take<float>(cells);
+  p.values = carver.take<float>(saturating_mul(cells, e.head_dim));
+  p.chunks = e.chunks;
+  return p;
+}
+
+}  // namespace
+
+Extents::Extents(const Plan& plan)
+    : max_batch(plan.options.max_batch),
+      max_logits(plan.options.max_logits),
+      chunks((plan.options.n_positions + kChunkPositions - 1) / kChunkPositions) {
+  for (const Step& step : plan.steps) {
+    for (const Tensor* t : weights_of(step)) {
+      if (t->rows == 1 || std::holds_alternative<Embed>(step.args)) continue;
+      columns = std::max(columns, t->columns);
+      if (!has_panels(t->format)) generic_columns = std::max(generic_columns, t->columns);
+    }
+    if (const auto* a = std::get_if<Attend>(&step.args)) {
+      const int64_t group = a->n_heads / a->n_kv_heads;
+      heads = std::max(heads, a->n_heads);
+      head_dim = std::max(head_dim, (a->head_dim + 15) / 16 * 16);
+      rows = std::max({rows, kTileRows, group * kSplitTokens});
+    }
+  }
+}
+
+Workspace carve_workspace(const Plan& plan, int n_threads, Carver& carver) {
+  const Extents e(plan);
+  Workspace w;
+  for (const Buffer& b : plan.buffers)
+    w.buffers.push_back(carver.take<float>(
+        saturating_mul(b.rows == Rows::token ? e.max_batch : e.max_logits, b.columns)));
+  w.shared = carve_activations(saturating_mul(e.max_batch, e.columns), carver);
+  w.partials = carve_partials(e, carver);
+  for (int t = 0; t < n_threads; ++t) {
+    WorkerSpace s;
+    s.own = carve_activations(kOwnValues, carver);
+    s.matrix = carve_matrix_scratch(e, carver);
+    s.attention = carve_attention_scratch(e, carver);
+    s.best = carver.take<Best>(e.max_logits);
+    w.workers.push_back(s);
+  }
+  return w;
+}
+
+}  // namespace plumb::cpu

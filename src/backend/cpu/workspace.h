@@ -1,0 +1,84 @@
+#pragma once
+// Everything the steps write to besides the cache: the plan's buffers, activations, and each
+// thread's work space, sized for the largest batch and cut from one piece of memory.
+
+#include <cstdint>
+#include <vector>
+
+#include "backend/cpu/carver.h"
+#include "backend/cpu/kernels.h"
+#include "plan/plan.h"
+
+namespace plumb::cpu {
+
+// Up to this many values (tokens x columns), every thread prepares all activations of a step for
+// itself: repeating the work is cheaper than meeting at a barrier.
+inline constexpr int64_t kOwnValues = 8192;
+
+// Up to this many tokens, attention spreads the chunks of each head over threads and leaves
+// partial results to merge; with more tokens there is enough to do without.
+inline constexpr int64_t kSplitTokens = 4;
+
+// Rows of queries (tokens x heads of one KV head) that attention works on at once.
+inline constexpr int64_t kTileRows = 48;
+
+// The largest sizes that the steps of a plan come to.
+struct Extents {
+  int64_t max_batch = 0, max_logits = 0;
+  int64_t columns = 0;          // of a matrix
+  int64_t generic_columns = 0;  // of a matrix without panels
+  int64_t heads = 0;            // of an attention
+  int64_t head_dim = 0;         // rounded up to whole registers
+  int64_t rows = 0;             // queries of a tile
+  int64_t chunks = 0;           // of a sequence
+
+  explicit Extents(const Plan& plan);
+};
+
+struct AttentionScratch {
+  float* q;          // [rows, head_dim] rotated and scaled
+  float* key;        // [head_dim] rotated
+  float* scores;     // [rows, kChunkPositions]
+  float* max;        // [rows] of the running result
+  float* sum;        // [rows]
+  float* values;     // [rows, head_dim]
+  float* chunk_max;  // the same of one chunk
+  float* chunk_sum;
+  float* chunk_values;
+  int32_t* seen;    // [rows] positions of the chunk that the row sees
+  int32_t* limits;  // [rows] of a page
+  float* page_k;    // [kPagePositions, head_dim] widened to f32
+  float* page_v;
+};
+
+// What attention leaves for MergePartials, rows being token * n_heads + head.
+struct Partials {
+  float* max;     // [rows, chunks]
+  float* sum;     // [rows, chunks]
+  float* values;  // [rows, chunks, head_dim]
+  int64_t chunks;
+};
+
+struct Best {
+  float value;
+  int32_t id;
+};
+
+struct WorkerSpace {
+  Activations own;  // kOwnValues
+  Scratch matrix;
+  AttentionScratch attention;
+  Best* best;  // [max_logits] of this thread's part of the vocabulary
+};
+
+struct Workspace {
+  std::vector<float*> buffers;  // [buffer][max rows, columns]
+  Activations shared;           // [max_batch, columns]
+  Partials partials;
+  std::vector<WorkerSpace> workers;
+};
+
+// With a counting carver this only counts.
+Workspace carve_workspace(const Plan& plan, int n_threads, Carver& carver);
+
+}  // namespace plumb::cpu
