@@ -16,6 +16,7 @@ SpecialMatcher::SpecialMatcher(std::vector<SpecialString> strings) : strings_(st
   for (const auto& s : strings_) bytes += s.text.size();
   CHECK(bytes <= kMaxBytes, "{} bytes", bytes);
   if (strings_.empty()) return;
+  nodes_.reserve(bytes + 2);  // growing would take three times the memory for a moment
   build_trie();
   build_links();
 }
@@ -26,7 +27,9 @@ void SpecialMatcher::build_trie() {
   struct Range {
     uint32_t begin, end, depth;
   };
-  std::vector<Range> ranges = {{0, static_cast<uint32_t>(strings_.size()), 0}};
+  std::vector<Range> ranges;
+  ranges.reserve(nodes_.capacity());
+  ranges.push_back({0, static_cast<uint32_t>(strings_.size()), 0});
   nodes_.push_back({});
   for (size_t i = 0; i < ranges.size(); ++i) {
     uint32_t begin = ranges[i].begin;

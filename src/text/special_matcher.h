@@ -25,7 +25,7 @@ struct SpecialMatch {
 class SpecialMatcher {
  public:
   static constexpr size_t kMaxBytes =
-      size_t{1} << 24;  // of all strings together; the automaton takes about 30 times that
+      size_t{1} << 20;  // of all strings together; the automaton takes about 40 times that
 
   SpecialMatcher() = default;
   // Strings are not empty and differ from each other; at most kMaxBytes (CHECK: callers refuse such
