@@ -13,4 +13,5 @@ fetch_model
 mkdir -p "$root/build/all"
 printf 'subdirs("%s")\n' "$root"/build/{release,asan,tsan} >"$root/build/all/CTestTestfile.cmake"
 cd "$root/build/all"
+export UBSAN_OPTIONS="print_stacktrace=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}"
 exec ctest --output-on-failure --no-tests=error -j "$(nproc 2>/dev/null || echo 2)" "$@"

@@ -56,8 +56,9 @@ install_debian() {
     as_root=(sudo)
   fi
   say "installing with apt-get: ${missing[*]}"
-  quietly "${as_root[@]}" apt-get update -q
-  quietly "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300)
+  quietly "${apt[@]}" update
+  quietly "${apt[@]}" install --no-install-recommends "${missing[@]}"
 }
 
 install_homebrew() {
@@ -92,9 +93,17 @@ configure() {
   [ "$root/build/$1/build.ninja" -nt "$root/CMakePresets.json" ] || (cd "$root" && quietly cmake --preset "$1")
 }
 
-# build PRESET TARGET ...: with ninja's progress where there is something to do.
+# build PRESET TARGET ...: with ninja's progress where there is something to do; one at a time.
 build() {
-  local preset=$1 stamp="$root/build/$1/.built"
+  mkdir -p "$root/build"
+  (
+    ! command -v flock >/dev/null || flock 9
+    build_alone "$@" 9>&-
+  ) 9>"$root/build/.lock"
+}
+
+build_alone() {
+  local preset=$1 stamp="$root/build/$1/.built-$2"
   shift
   configure "$preset"
   if [ -e "$stamp" ] && [ -z "$(find "$root"/{src,apps,tests,cmake,CMakeLists.txt} -newer "$stamp" -print -quit)" ]; then
