@@ -1,5 +1,6 @@
 // The backends by name.
 
+#include "backend/cpu/cpu.h"
 #include "backend/reference/reference.h"
 #include "base/error.h"
 #include "base/text.h"
@@ -14,6 +15,7 @@ struct NamedBackend {
 };
 // "auto" is the first.
 constexpr NamedBackend kBackends[] = {
+    {"cpu", [](const BackendOptions& o) { return make_cpu_backend(o.n_threads, o.cpu); }},
     {"reference", [](const BackendOptions&) { return make_reference_backend(); }},
 };
 
@@ -27,8 +29,7 @@ std::vector<std::string> backend_names() {
 
 std::unique_ptr<Backend> make_backend(const BackendOptions& options) {
   for (const NamedBackend& b : kBackends)
-    if (options.name == b.name || options.name == "auto")
-      return b.make(options);
+    if (options.name == b.name || options.name == "auto") return b.make(options);
   std::string known;
   for (const std::string& name : backend_names()) known += (known.empty() ? "" : ", ") + name;
   fail("--backend: expected one of {}, got {}", known, plumb::quoted(options.name));
