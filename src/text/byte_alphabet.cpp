@@ -56,12 +56,6 @@ std::string_view spell_byte(uint8_t byte) {
   return alphabet().spelling[byte];
 }
 
-std::string spell_bytes(std::string_view bytes) {
-  std::string out;
-  for (const char c : bytes) out += spell_byte(static_cast<uint8_t>(c));
-  return out;
-}
-
 void append_spelled(std::string_view text, std::string& out) {
   const auto& byte_of = alphabet().byte_of;
   while (!text.empty()) {

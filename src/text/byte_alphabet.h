@@ -15,7 +15,6 @@ inline constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // U+2581
 
 // The character of a byte, 1 or 2 bytes of UTF-8.
 std::string_view spell_byte(uint8_t byte);
-std::string spell_bytes(std::string_view bytes);
 
 // Appends the bytes that `text` spells; characters outside the alphabet stand for themselves.
 void append_spelled(std::string_view text, std::string& out);

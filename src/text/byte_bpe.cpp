@@ -32,8 +32,11 @@ class ByteBpe final : public FragmentEncoder {
 
  private:
   void encode_piece(std::string_view piece, Encoding& encoding) const {
-    if (whole_pieces_)
-      if (const auto id = vocabulary_.find(spell_bytes(piece))) return encoding.ids.push_back(*id);
+    if (whole_pieces_) {
+      encoding.spelled.clear();
+      for (const char byte : piece) encoding.spelled += spell_byte(static_cast<uint8_t>(byte));
+      if (const auto id = vocabulary_.find(encoding.spelled)) return encoding.ids.push_back(*id);
+    }
     auto& merger = encoding.merger;
     merger.clear();
     for (uint32_t i = 0; i < piece.size(); ++i) merger.push({byte_symbol(piece[i]), i, 1});

@@ -21,8 +21,9 @@ struct Encoding {
 
   std::string_view source;   // the whole text; fragments are parts of it
   std::vector<int32_t> ids;  // the result
-  std::string marked;  // fragments with marks for spaces, one after another, where the vocabulary
-                       // wants them
+  std::string marked;   // fragments with marks for spaces, one after another, where the vocabulary
+                        // wants them
+  std::string spelled;  // one piece in the byte alphabet
   PieceCache cache;
   SymbolMerger merger;
 };

@@ -37,6 +37,24 @@ inline uint64_t hash_bytes(std::string_view s, uint64_t seed) {
   return hash_mix(tail ^ h, kOther);
 }
 
+// a == b for strings of a few bytes, without a call.
+inline bool same_bytes(std::string_view a, std::string_view b) {
+  const size_t n = a.size();
+  if (n != b.size()) return false;
+  const char *p = a.data(), *q = b.data();
+  if (n >= 8) {
+    for (size_t i = 0; i + 8 < n; i += 8)
+      if (load_bytes(p + i, 8) != load_bytes(q + i, 8)) return false;
+    return load_bytes(p + n - 8, 8) == load_bytes(q + n - 8, 8);
+  }
+  if (n >= 4)
+    return load_bytes(p, 4) == load_bytes(q, 4) &&
+           load_bytes(p + n - 4, 4) == load_bytes(q + n - 4, 4);
+  for (size_t i = 0; i < n; ++i)
+    if (p[i] != q[i]) return false;
+  return true;
+}
+
 inline uint64_t hash_pair(uint64_t key, uint64_t seed) {
   return hash_mix(key ^ seed, 0x9E3779B97F4A7C15);
 }

@@ -13,17 +13,6 @@ namespace {
 constexpr std::string_view kMerges = "tokenizer.ggml.merges";
 constexpr size_t kMostMerges = size_t{1} << 28;  // two strings each: ids stay in 32 bits
 
-std::vector<std::string> strings_beyond(const Vocabulary& vocabulary,
-                                        const std::vector<MergePair>& merges) {
-  std::vector<std::string_view> found;
-  for (const auto& m : merges)
-    for (const auto side : {m.left, m.right})
-      if (!vocabulary.find(side)) found.push_back(side);
-  std::ranges::sort(found);
-  found.erase(std::unique(found.begin(), found.end()), found.end());
-  return {found.begin(), found.end()};
-}
-
 uint64_t pair_of(int32_t left, int32_t right) {
   return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
 }
@@ -49,16 +38,34 @@ std::vector<MergePair> read_merges(const gguf::Metadata& metadata) {
 }
 
 MergeTable::MergeTable(const std::vector<MergePair>& merges, const Vocabulary& vocabulary)
-    : slots_(table_slots(merges.size())),
-      extra_(strings_beyond(vocabulary, merges)),
-      seed_(hash_seed()) {
+    : slots_(table_slots(merges.size())), seed_(hash_seed()) {
+  std::vector<std::pair<int32_t, int32_t>> ids;
+  ids.reserve(merges.size());
+  for (const auto& m : merges)
+    ids.emplace_back(vocabulary.find(m.left).value_or(-1), vocabulary.find(m.right).value_or(-1));
+  collect_extra(merges, ids);
   std::string both;
   for (uint32_t rank = 0; rank < merges.size(); ++rank) {
     const auto [left, right] = merges[rank];
+    auto [left_id, right_id] = ids[rank];
+    if (left_id < 0) left_id = extra_symbol(left, vocabulary);
+    if (right_id < 0) right_id = extra_symbol(right, vocabulary);
     both.assign(left).append(right);
-    insert(pair_of(symbol(left, vocabulary), symbol(right, vocabulary)),
-           {.key = rank, .id = symbol(both, vocabulary)});
+    insert(pair_of(left_id, right_id), {.key = rank, .id = symbol(both, vocabulary)});
   }
+}
+
+// The strings that are no tokens.
+void MergeTable::collect_extra(const std::vector<MergePair>& merges,
+                               const std::vector<std::pair<int32_t, int32_t>>& ids) {
+  std::vector<std::string_view> found;
+  for (size_t i = 0; i < merges.size(); ++i) {
+    if (ids[i].first < 0) found.push_back(merges[i].left);
+    if (ids[i].second < 0) found.push_back(merges[i].right);
+  }
+  std::ranges::sort(found);
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  extra_.assign(found.begin(), found.end());
 }
 
 void MergeTable::insert(uint64_t pair, const Merge& merge) {
@@ -79,7 +86,11 @@ Merge MergeTable::find(int32_t left, int32_t right) const {
 }
 
 int32_t MergeTable::symbol(std::string_view text, const Vocabulary& vocabulary) const {
-  if (const auto id = vocabulary.find(text)) return *id;
+  const auto id = vocabulary.find(text);
+  return id ? *id : extra_symbol(text, vocabulary);
+}
+
+int32_t MergeTable::extra_symbol(std::string_view text, const Vocabulary& vocabulary) const {
   const auto at = std::ranges::lower_bound(extra_, text);
   if (at == extra_.end() || *at != text) return -1;
   return vocabulary.size() + static_cast<int32_t>(at - extra_.begin());

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "gguf/gguf.h"
@@ -39,6 +40,9 @@ class MergeTable {
   };
   static constexpr uint64_t kFree = UINT64_MAX;
 
+  void collect_extra(const std::vector<MergePair>& merges,
+                     const std::vector<std::pair<int32_t, int32_t>>& ids);
+  int32_t extra_symbol(std::string_view text, const Vocabulary& vocabulary) const;
   void insert(uint64_t pair, const Merge& merge);
 
   std::vector<Slot> slots_;         // open addressing by pair

@@ -28,7 +28,7 @@ class PieceCache {
     const auto piece = source.substr(begin, length);
     if (length > kLongest) return encode(piece);
     Entry& entry = entries_[hash_bytes(piece, seed_) & (entries_.size() - 1)];
-    if (source.substr(entry.begin, entry.length) == piece) {
+    if (same_bytes(source.substr(entry.begin, entry.length), piece)) {
       for (uint32_t i = 0; i < entry.n_ids; ++i) {
         const int32_t id = ids[entry.ids + i];
         ids.push_back(id);

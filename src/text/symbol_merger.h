@@ -41,14 +41,21 @@ class SymbolMerger {
     uint32_t next = 0, previous = 0;
   };
 
+  // Looks up the merge of a symbol with the next one; true if there is one, which is then at the
+  // back of the heap's array.
   template <typename MergeOf>
-  void consider(uint32_t left, const MergeOf& merge_of) {
+  bool consider(uint32_t left, const MergeOf& merge_of) {
     Node& node = nodes_[left];
     node.merge =
         node.next < nodes_.size() ? merge_of(node.symbol, nodes_[node.next].symbol) : Merge{};
-    if (node.merge.key == Merge::kNever) return;
+    if (node.merge.key == Merge::kNever) return false;
     heap_.push_back(uint64_t{node.merge.key} << 32 | left);
-    std::ranges::push_heap(heap_, std::greater{});
+    return true;
+  }
+
+  template <typename MergeOf>
+  void consider_and_push(uint32_t left, const MergeOf& merge_of) {
+    if (consider(left, merge_of)) std::ranges::push_heap(heap_, std::greater{});
   }
 
   uint64_t pop() {
@@ -72,6 +79,7 @@ void SymbolMerger::run(const MergeOf& merge_of, const Each& each) {
     nodes_[i].next = i + 1;
   }
   for (uint32_t i = 0; i < n; ++i) consider(i, merge_of);
+  std::ranges::make_heap(heap_, std::greater{});
   while (!heap_.empty()) {
     const uint64_t top = pop();
     const auto i = static_cast<uint32_t>(top);
@@ -83,8 +91,8 @@ void SymbolMerger::run(const MergeOf& merge_of, const Each& each) {
     left.next = right.next;
     right.merge = {};
     if (left.next < n) nodes_[left.next].previous = i;
-    consider(i, merge_of);
-    if (left.previous < n) consider(left.previous, merge_of);
+    consider_and_push(i, merge_of);
+    if (left.previous < n) consider_and_push(left.previous, merge_of);
   }
   for (uint32_t i = 0; i < n; i = nodes_[i].next) each(nodes_[i].symbol);
 }

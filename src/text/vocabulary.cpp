@@ -96,7 +96,7 @@ std::optional<int32_t> Vocabulary::find(std::string_view key) const {
   const uint64_t hash = hash_bytes(key, hash_seed());
   const auto tag = static_cast<uint32_t>(hash >> 32);
   for (size_t at = hash & mask; slots_[at].id >= 0; at = (at + 1) & mask)
-    if (slots_[at].tag == tag && text(slots_[at].id) == key) return slots_[at].id;
+    if (slots_[at].tag == tag && same_bytes(text(slots_[at].id), key)) return slots_[at].id;
   return std::nullopt;
 }
 

@@ -1,8 +1,11 @@
 // Runs a tokenizer for the scripts in tools/: how fast it is, and which ids it gives.
 //   tokenizer_bench MODEL.gguf TEXT [REPS]            seconds per run, one line of JSON
-//   tokenizer_bench MODEL.gguf --records IN OUT       IN: records of u32 length and bytes, each a text; OUT: for each, u32 count and
-//                                                     i32 ids without BOS or special tokens. Little-endian. Fails if a text does not
-//                                                     come back as it was (--lossy in place of --records: does not look).
+//   tokenizer_bench MODEL.gguf --records IN OUT       IN: records of u32 length and bytes, each a
+//   text; OUT: for each, u32 count and
+//                                                     i32 ids without BOS or special tokens.
+//                                                     Little-endian. Fails if a text does not come
+//                                                     back as it was (--lossy in place of
+//                                                     --records: does not look).
 #include <fmt/format.h>
 
 #include <chrono>
