@@ -60,8 +60,8 @@ std::set<uint64_t> wrong_values(uint64_t now, const Field& field, size_t remaini
 }
 
 // Whether a field with this value can only be refused when the file is opened.
-bool is_impossible(FieldKind kind, uint64_t v, size_t remaining, uint64_t alignment) {
-  switch (kind) {
+bool is_impossible(const Field& field, uint64_t v, size_t remaining, uint64_t alignment) {
+  switch (field.kind) {
     case FieldKind::magic:
       return true;
     case FieldKind::version:
@@ -89,7 +89,7 @@ bool is_impossible(FieldKind kind, uint64_t v, size_t remaining, uint64_t alignm
     case FieldKind::offset:
       return v % alignment != 0 || v > remaining;
     case FieldKind::number:
-      return false;
+      return field.bytes == 1 && v > 1;  // the files have bools and no other bytes
   }
   return false;
 }
@@ -106,7 +106,7 @@ void visit_fields(const Base& base, const Visit& visit) {
           fmt::format("{}: {} of \"{}\" = {}", base.name, kind_name(field.kind), field.of, v),
           whole.bytes, Refusal::not_required, base.has_weights()};
       std::memcpy(m.bytes.data() + field.at, &v, std::min<size_t>(8, field.bytes));
-      if (is_impossible(field.kind, v, remaining, base.file.alignment))
+      if (is_impossible(field, v, remaining, base.file.alignment))
         m.refusal = Refusal::at_open;
       else if (field.kind == FieldKind::dim)
         m.refusal = Refusal::by_model;
