@@ -15,7 +15,8 @@
 namespace plumb {
 
 // A number that threads wait on: most changes are seen by spinning; a sleeper is woken only where
-// there is one.
+// there is one. Where spinning has been in vain several times (somebody else runs on our
+// processors) it is cut short, and tried in full again now and then.
 class alignas(64) Gate {
  public:
   uint32_t value() const { return value_.load(std::memory_order_acquire); }
@@ -23,8 +24,10 @@ class alignas(64) Gate {
   void wait_while(uint32_t old, int spins);  // returns when the value is not `old` any more
 
  private:
+  bool changes_within(uint32_t old, int spins) const;
   std::atomic<uint32_t> value_{0};
   std::atomic<uint32_t> sleepers_{0};
+  std::atomic<uint32_t> in_vain_{0};  // spins that ended in sleep, in a row
 };
 
 class ThreadPool {
