@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 namespace plumb {
 
@@ -17,7 +16,10 @@ inline float largest_magnitude(const float* values, int n) {
 }
 
 // Smallest and largest; NaN where any value is.
-inline std::pair<float, float> range_of(const float* values, int n) {
+struct Range {
+  float min, max;
+};
+inline Range range_of(const float* values, int n) {
   float min = values[0], max = values[0];
   for (int i = 1; i < n && !std::isnan(max); ++i) {
     if (!(values[i] >= min)) min = values[i];

@@ -7,7 +7,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "formats/blocks.h"
 #include "formats/codecs.h"
 #include "formats/encode.h"
 #include "formats/format.h"
@@ -81,32 +80,28 @@ Trial search(const float* values) {
 }  // namespace
 
 void decode_iq4_nl(const uint8_t* blocks, float* values, int64_t n) {
-  for (int64_t at = 0; at < n; at += 32, blocks += sizeof(BlockIq4Nl), values += 32) {
-    const auto b = load_block<BlockIq4Nl>(blocks);
-    decode_32(b.q, f16_to_f32(b.d), values);
-  }
+  decode_each<BlockIq4Nl>(
+      blocks, values, n, [](const BlockIq4Nl& b, float* x) { decode_32(b.q, f16_to_f32(b.d), x); });
 }
 
 void encode_iq4_nl(const float* values, uint8_t* blocks, int64_t n) {
-  for (int64_t at = 0; at < n; at += 32, blocks += sizeof(BlockIq4Nl), values += 32) {
-    const Trial t = search(values);
-    BlockIq4Nl b{.d = t.d, .q = {}};
+  encode_each<BlockIq4Nl>(values, blocks, n, [](const float* x, BlockIq4Nl& b) {
+    const Trial t = search(x);
+    b.d = t.d;
     for (size_t j = 0; j < 16; ++j)
       b.q[j] = static_cast<uint8_t>(t.codes[j] | t.codes[j + 16] << 4);
-    std::memcpy(blocks, &b, sizeof b);
-  }
+  });
 }
 
 void decode_iq4_xs(const uint8_t* blocks, float* values, int64_t n) {
-  for (int64_t at = 0; at < n; at += 256, blocks += sizeof(BlockIq4Xs), values += 256) {
-    const auto b = load_block<BlockIq4Xs>(blocks);
+  decode_each<BlockIq4Xs>(blocks, values, n, [](const BlockIq4Xs& b, float* x) {
     const float d = f16_to_f32(b.d);
     for (int j = 0; j < 8; ++j) {
       const int low = b.scales_low[j / 2] >> (4 * (j % 2)) & 15,
                 high = b.scales_high >> (2 * j) & 3;
-      decode_32(b.q + 16 * j, d * static_cast<float>((low | high << 4) - 32), values + 32 * j);
+      decode_32(b.q + 16 * j, d * static_cast<float>((low | high << 4) - 32), x + 32 * j);
     }
-  }
+  });
 }
 
 }  // namespace plumb

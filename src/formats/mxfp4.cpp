@@ -4,7 +4,6 @@
 
 #include <bit>
 
-#include "formats/blocks.h"
 #include "formats/codecs.h"
 
 namespace plumb {
@@ -19,14 +18,13 @@ float scale(uint8_t e) {
 }  // namespace
 
 void decode_mxfp4(const uint8_t* blocks, float* values, int64_t n) {
-  for (int64_t at = 0; at < n; at += 32, blocks += sizeof(BlockMxfp4), values += 32) {
-    const auto b = load_block<BlockMxfp4>(blocks);
+  decode_each<BlockMxfp4>(blocks, values, n, [](const BlockMxfp4& b, float* x) {
     const float d = scale(b.e);
     for (int j = 0; j < 16; ++j) {
-      values[j] = d * static_cast<float>(kFp4Doubled[b.q[j] & 15]);
-      values[j + 16] = d * static_cast<float>(kFp4Doubled[b.q[j] >> 4]);
+      x[j] = d * static_cast<float>(kFp4Doubled[b.q[j] & 15]);
+      x[j + 16] = d * static_cast<float>(kFp4Doubled[b.q[j] >> 4]);
     }
-  }
+  });
 }
 
 }  // namespace plumb

@@ -1,7 +1,6 @@
 // Q2_K and Q3_K: 256 values in 16 sub-blocks of 16. A run of 32 bytes holds 128 values, two bits of
 // four of them per byte.
 
-#include "formats/blocks.h"
 #include "formats/codecs.h"
 #include "formats/format.h"
 
@@ -23,28 +22,26 @@ int q3_scale(const uint8_t* scales, int k) {
 }  // namespace
 
 void decode_q2_k(const uint8_t* blocks, float* values, int64_t n) {
-  for (int64_t at = 0; at < n; at += 256, blocks += sizeof(BlockQ2K), values += 256) {
-    const auto b = load_block<BlockQ2K>(blocks);
+  decode_each<BlockQ2K>(blocks, values, n, [](const BlockQ2K& b, float* x) {
     const float d = f16_to_f32(b.d), dmin = f16_to_f32(b.dmin);
     for (int i = 0; i < 256; ++i) {
       const int scale = b.scales[i / 16];
       const float step = d * static_cast<float>(scale & 15),
                   min = dmin * static_cast<float>(scale >> 4);
-      values[i] = step * static_cast<float>(two_bits(b.q, i)) - min;
+      x[i] = step * static_cast<float>(two_bits(b.q, i)) - min;
     }
-  }
+  });
 }
 
 void decode_q3_k(const uint8_t* blocks, float* values, int64_t n) {
-  for (int64_t at = 0; at < n; at += 256, blocks += sizeof(BlockQ3K), values += 256) {
-    const auto b = load_block<BlockQ3K>(blocks);
+  decode_each<BlockQ3K>(blocks, values, n, [](const BlockQ3K& b, float* x) {
     const float d = f16_to_f32(b.d);
     for (int i = 0; i < 256; ++i) {
       const float step = d * static_cast<float>(q3_scale(b.scales, i / 16));
       const int high = b.hmask[i % 32] >> (i / 32) & 1;
-      values[i] = step * static_cast<float>(two_bits(b.q, i) + 4 * high - 4);
+      x[i] = step * static_cast<float>(two_bits(b.q, i) + 4 * high - 4);
     }
-  }
+  });
 }
 
 }  // namespace plumb

@@ -1,6 +1,5 @@
 // Q4_K and Q5_K: 256 values in 8 sub-blocks of 32, each with a scale and a minimum of six bits.
 
-#include "formats/blocks.h"
 #include "formats/codecs.h"
 #include "formats/format.h"
 #include "formats/scale_min.h"
@@ -28,18 +27,15 @@ void decode_block(const Block& b, float* values, Code code) {
 }  // namespace
 
 void decode_q4_k(const uint8_t* blocks, float* values, int64_t n) {
-  for (int64_t at = 0; at < n; at += 256, blocks += sizeof(BlockQ4K), values += 256) {
-    const auto b = load_block<BlockQ4K>(blocks);
-    decode_block(b, values, [&](int i) { return nibble(b.q, i); });
-  }
+  decode_each<BlockQ4K>(blocks, values, n, [](const BlockQ4K& b, float* x) {
+    decode_block(b, x, [&](int i) { return nibble(b.q, i); });
+  });
 }
 
 void decode_q5_k(const uint8_t* blocks, float* values, int64_t n) {
-  for (int64_t at = 0; at < n; at += 256, blocks += sizeof(BlockQ5K), values += 256) {
-    const auto b = load_block<BlockQ5K>(blocks);
-    decode_block(b, values,
-                 [&](int i) { return nibble(b.q, i) | (b.qh[i % 32] >> (i / 32) & 1) << 4; });
-  }
+  decode_each<BlockQ5K>(blocks, values, n, [](const BlockQ5K& b, float* x) {
+    decode_block(b, x, [&](int i) { return nibble(b.q, i) | (b.qh[i % 32] >> (i / 32) & 1) << 4; });
+  });
 }
 
 }  // namespace plumb

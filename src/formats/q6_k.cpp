@@ -1,7 +1,6 @@
 // Q6_K: 256 values of six bits in 16 sub-blocks of 16 with signed byte scales. 64 bytes of low
 // nibbles and 32 bytes of high bit pairs serve 128 values.
 
-#include "formats/blocks.h"
 #include "formats/codecs.h"
 #include "formats/format.h"
 
@@ -20,14 +19,13 @@ int code_at(const BlockQ6K& b, int i) {
 }  // namespace
 
 void decode_q6_k(const uint8_t* blocks, float* values, int64_t n) {
-  for (int64_t at = 0; at < n; at += 256, blocks += sizeof(BlockQ6K), values += 256) {
-    const auto b = load_block<BlockQ6K>(blocks);
+  decode_each<BlockQ6K>(blocks, values, n, [](const BlockQ6K& b, float* x) {
     const float d = f16_to_f32(b.d);
     for (int i = 0; i < 256; ++i) {
       const float step = d * static_cast<float>(b.scales[i / 16]);
-      values[i] = step * static_cast<float>(code_at(b, i));
+      x[i] = step * static_cast<float>(code_at(b, i));
     }
-  }
+  });
 }
 
 }  // namespace plumb

@@ -1,5 +1,7 @@
 #include "gguf/cursor.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace plumb::gguf {
@@ -12,17 +14,26 @@ std::string Place::text() const {
 
 std::string_view Cursor::text(std::string_view field) {
   const auto length = number<uint64_t>(field);
-  if (length > remaining())
-    reject(field, fmt::format("{} bytes at byte {}", length, at_),
-           fmt::format("{} before the end of the file", remaining()));
   const std::span<const uint8_t> bytes = take(length, 1, field);
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+std::string_view Cursor::name(size_t longest) {
+  const std::string_view s = text("name");
+  const bool printable = std::ranges::all_of(s, [](char c) { return c >= 0x20 && c < 0x7f; });
+  if (s.empty() || s.size() > longest || !printable)
+    reject("name", fmt::format("1 to {} printable ASCII characters", longest),
+           fmt::format("{} ({} bytes)", quoted(s), s.size()));
+  place_.name = s;
+  return s;
+}
+
 std::span<const uint8_t> Cursor::take(uint64_t count, uint64_t item_bytes, std::string_view field) {
   if (count > remaining() / item_bytes) {
-    const std::string times = count == 1 ? "" : fmt::format("{} times ", count);
-    reject(field, fmt::format("{}{} bytes at byte {}", times, item_bytes, at_),
+    const std::string size = item_bytes == 1 ? fmt::format("{}", count)
+                             : count == 1    ? fmt::format("{}", item_bytes)
+                                             : fmt::format("{} times {}", count, item_bytes);
+    reject(field, fmt::format("{} bytes at byte {}", size, at_),
            fmt::format("{} before the end of the file", remaining()));
   }
   const auto bytes = bytes_.subspan(at_, count * item_bytes);

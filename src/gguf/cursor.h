@@ -15,9 +15,9 @@ namespace plumb::gguf {
 
 // What is being read, for messages; costs nothing until one is needed.
 struct Place {
-  std::string_view what;  // "header", "key", "tensor"
-  int64_t index = -1;     // which one of them; -1: there is one only
-  std::string_view name;  // once known
+  std::string_view what;       // "header", "key", "tensor"
+  int64_t index = -1;          // which one of them; -1: there is one only
+  std::string_view name = {};  // once known
   std::string text() const;
 };
 
@@ -31,7 +31,6 @@ class Cursor {
   const std::string& file() const { return *file_; }
 
   void enter(const Place& place) { place_ = place; }
-  void name(std::string_view name) { place_.name = name; }
 
   template <typename T>
   T number(std::string_view field) {
@@ -43,6 +42,10 @@ class Cursor {
 
   // u64 length, then that many bytes.
   std::string_view text(std::string_view field);
+
+  // The name of a key or tensor: 1 to `longest` printable ASCII characters, so that it can stand in
+  // messages and tables as it is. From here on the place has this name.
+  std::string_view name(size_t longest);
 
   // count items of item_bytes each.
   std::span<const uint8_t> take(uint64_t count, uint64_t item_bytes, std::string_view field);

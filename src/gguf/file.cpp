@@ -80,14 +80,14 @@ File::Part File::map_part(const std::filesystem::path& path) {
 Metadata File::add_part(Part added) {
   Part& part = parts_.emplace_back(std::move(added));
   Cursor cursor(part.name, part.bytes());
-  cursor.enter({.what = "header", .name = {}});
+  cursor.enter({.what = "header"});
   read_magic(cursor);
   read_version(cursor);
   const auto n_tensors = cursor.number<uint64_t>("tensor count");
   const auto n_pairs = cursor.number<uint64_t>("key count");
   check_count(cursor, "key count", n_pairs, kSmallestPair);
   Metadata metadata = Metadata::read(cursor, n_pairs, part.bytes());
-  cursor.enter({.what = "header", .name = {}});
+  cursor.enter({.what = "header"});
   check_count(cursor, "tensor count", n_tensors, kSmallestDescriptor);
   const size_t first = tensors_.size();
   add_tensors(cursor, n_tensors);
@@ -104,7 +104,7 @@ void File::add_tensors(Cursor& cursor, uint64_t n_tensors) {
          total);
   tensors_.reserve(total);
   for (uint64_t i = 0; i < n_tensors; ++i) {
-    cursor.enter({.what = "tensor", .index = static_cast<int64_t>(i), .name = {}});
+    cursor.enter({.what = "tensor", .index = static_cast<int64_t>(i)});
     tensors_.push_back(
         {.descriptor = cursor.at(), .part = static_cast<uint16_t>(parts_.size() - 1)});
     read_descriptor(cursor);

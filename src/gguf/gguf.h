@@ -9,7 +9,6 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -68,7 +67,7 @@ using Value = std::variant<int64_t, uint64_t, double, bool, std::string_view, Ar
 class Metadata {
  public:
   std::optional<Value> find(std::string_view key) const;
-  bool has(std::string_view key) const { return find(key).has_value(); }
+  bool has(std::string_view key) const { return index_of(key).has_value(); }
 
   int64_t integer(std::string_view key, int64_t min = 0, int64_t max = INT32_MAX) const;
   int64_t integer_or(std::string_view key, int64_t fallback, int64_t min = 0,
@@ -128,9 +127,8 @@ struct TensorView {
   std::span<const uint8_t> data;  // exactly the tensor's bytes, in the mapped file
   int part = 0;                   // which file of a split model
 
-  int64_t n_elements() const {
-    return ne[0] * ne[1] * ne[2] * ne[3];
-  }  // checked when the file was opened
+  // cannot overflow: checked when the file was opened
+  int64_t n_elements() const { return ne[0] * ne[1] * ne[2] * ne[3]; }
 };
 
 class File {

@@ -68,9 +68,9 @@ Metadata Metadata::read(Cursor& cursor, uint64_t n_pairs, std::span<const uint8_
   m.bytes_ = bytes;
   m.entries_.reserve(n_pairs);
   for (uint64_t i = 0; i < n_pairs; ++i) {
-    cursor.enter({.what = "key", .index = static_cast<int64_t>(i), .name = {}});
+    cursor.enter({.what = "key", .index = static_cast<int64_t>(i)});
     m.entries_.push_back(cursor.at());
-    read_key(cursor);
+    cursor.name(kLongestKey);
     read_value(cursor);
   }
   m.by_key_.resize(m.entries_.size());

@@ -1,13 +1,9 @@
 #include "gguf/pair.h"
 
-#include <algorithm>
-
 #include "base/text.h"
 
 namespace plumb::gguf {
 namespace {
-
-constexpr size_t kLongestKey = 65535;
 
 // Calls visit(T{}) with the C++ type of a number; strings, arrays and bools have none.
 template <typename Visit>
@@ -77,16 +73,6 @@ Array read_array(Cursor& cursor) {
 }
 
 }  // namespace
-
-std::string_view read_key(Cursor& cursor) {
-  const std::string_view key = cursor.text("name");
-  const bool printable = std::ranges::all_of(key, [](char c) { return c >= 0x20 && c < 0x7f; });
-  if (key.empty() || key.size() > kLongestKey || !printable)
-    cursor.reject("name", "1 to 65535 printable ASCII characters",
-                  fmt::format("{} ({} bytes)", quoted(key), key.size()));
-  cursor.name(key);
-  return key;
-}
 
 Value read_value(Cursor& cursor) {
   const ValueType type = read_type(cursor, "value type", false);

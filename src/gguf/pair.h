@@ -9,8 +9,7 @@ namespace plumb::gguf {
 // The fewest bytes that a pair can have (length, one byte of key, type, one byte of value).
 inline constexpr uint64_t kSmallestPair = 8 + 1 + 4 + 1;
 
-// Reads the key under the cursor; not empty, printable ASCII, at most 65535 bytes.
-std::string_view read_key(Cursor& cursor);
+inline constexpr size_t kLongestKey = 65535;  // bytes; the specification's
 
 // Reads type and value under the cursor, arrays as views. Errors: unknown type, nested array, a
 // bool that is neither 0 nor 1, a length beyond the end.
