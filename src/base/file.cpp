@@ -23,7 +23,6 @@ class Descriptor {
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_;
@@ -89,23 +88,43 @@ std::string read_file(const std::filesystem::path& path, int64_t max_bytes) {
   }
 }
 
-void write_file(const std::filesystem::path& path, std::string_view content) {
-  const std::string partial = fmt::format("{}.part-{}", path.string(), ::getpid());
-  Descriptor fd(::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (fd.get() < 0) fail("{}: cannot create: {}", path.string(), reason());
-  const auto give_up = [&](const char* what) {
-    const std::string why = reason();
-    ::unlink(partial.c_str());
-    fail_machine("{}: cannot {}: {}", path.string(), what, why);
-  };
-  while (!content.empty()) {
-    const ssize_t n = ::write(fd.get(), content.data(), content.size());
+OutputFile::OutputFile(const std::filesystem::path& path) : path_(path), written_(path) {
+  std::error_code ignored;
+  const auto type = std::filesystem::status(path, ignored).type();
+  using enum std::filesystem::file_type;
+  if (type == directory) fail("{}: cannot create: it is a directory", path.string());
+  if (type == regular || type == not_found) written_ += fmt::format(".part-{}", ::getpid());
+  fd_ = ::open(written_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd_ < 0) fail("{}: cannot create: {}", path.string(), reason());
+}
+
+OutputFile::~OutputFile() {
+  if (fd_ >= 0) ::close(fd_);
+  if (written_ != path_) ::unlink(written_.c_str());
+}
+
+void OutputFile::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) give_up("write");
-    content.remove_prefix(static_cast<size_t>(n));
+    if (n < 0) fail_machine("{}: cannot write: {}", path_.string(), reason());
+    bytes.remove_prefix(static_cast<size_t>(n));
   }
-  if (::close(fd.release()) != 0) give_up("close");
-  if (::rename(partial.c_str(), path.c_str()) != 0) give_up("rename into place");
+}
+
+void OutputFile::commit() {
+  if (::close(std::exchange(fd_, -1)) != 0)
+    fail_machine("{}: cannot close: {}", path_.string(), reason());
+  if (written_ == path_) return;
+  if (::rename(written_.c_str(), path_.c_str()) != 0)
+    fail_machine("{}: cannot rename into place: {}", path_.string(), reason());
+  written_ = path_;
+}
+
+void write_file(const std::filesystem::path& path, std::string_view content) {
+  OutputFile file(path);
+  file.write(content);
+  file.commit();
 }
 
 }  // namespace plumb

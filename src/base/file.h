@@ -34,8 +34,25 @@ class MappedFile {
 // The whole file ("-" is standard input), refused with an Error above max_bytes.
 std::string read_file(const std::filesystem::path& path, int64_t max_bytes = int64_t{1} << 30);
 
-// Writes beside the target and renames: the final name holds the old content or the new, never a
-// part.
+// A file that appears under its name only when it is complete: written beside it and renamed by
+// commit(), removed otherwise. Devices and pipes are written as they are. Error: it cannot be
+// created (bad input), written or renamed (machine).
+class OutputFile {
+ public:
+  explicit OutputFile(const std::filesystem::path& path);
+  ~OutputFile();
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+
+  void write(std::string_view bytes);
+  void commit();
+
+ private:
+  std::filesystem::path path_, written_;  // the same for a device
+  int fd_;
+};
+
+// The same in one go: the name holds the old content or the new, never a part.
 void write_file(const std::filesystem::path& path, std::string_view content);
 
 }  // namespace plumb

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <functional>
@@ -102,6 +104,42 @@ TEST(WriteFile, a_folder_that_is_not_there_is_the_callers_mistake) {
   const test::TempFolder folder;
   EXPECT_EQ(code_of([&] { write_file(folder.path() / "absent/file", "x"); },
                     "absent/file: cannot create"),
+            ErrorCode::bad_input);
+}
+
+TEST(OutputFile, appears_only_when_committed) {
+  const test::TempFolder folder;
+  const fs::path file = folder.path() / "a";
+  {
+    OutputFile out(file);
+    out.write("lost");
+  }
+  EXPECT_TRUE(fs::is_empty(folder.path()));
+  OutputFile out(file);
+  out.write("kept ");
+  EXPECT_FALSE(fs::exists(file));
+  out.write("content");
+  out.commit();
+  EXPECT_EQ(read_file(file), "kept content");
+}
+
+TEST(OutputFile, writes_into_a_pipe_and_never_replaces_it) {
+  const test::TempFolder folder;
+  const fs::path pipe = folder.path() / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const int reader = open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  write_file(pipe, "through");
+  char got[16] = {};
+  EXPECT_EQ(read(reader, got, sizeof got), 7);
+  EXPECT_STREQ(got, "through");
+  close(reader);
+  EXPECT_TRUE(fs::is_fifo(pipe));
+}
+
+TEST(OutputFile, a_folder_is_no_file) {
+  const test::TempFolder folder;
+  EXPECT_EQ(code_of([&] { OutputFile out(folder.path()); }, "it is a directory"),
             ErrorCode::bad_input);
 }
 
