@@ -59,6 +59,18 @@ SpecialMatcher matcher(const gguf::Metadata& metadata, const Vocabulary& vocabul
   return SpecialMatcher(std::move(strings));
 }
 
+std::vector<SpecialMatch> matches(const SpecialMatcher& matcher, std::string_view text,
+                                  std::span<const size_t> borders) {
+  std::vector<SpecialMatch> all =
+      matcher.find(text.substr(0, borders.empty() ? text.size() : borders[0]));
+  for (size_t i = 0; i < borders.size(); ++i) {
+    const size_t begin = borders[i], end = i + 1 < borders.size() ? borders[i + 1] : text.size();
+    for (const auto& m : matcher.find(text.substr(begin, end - begin)))
+      all.push_back({begin + m.begin, begin + m.end, m.id});
+  }
+  return all;
+}
+
 }  // namespace
 
 Tokenizer::Tokenizer(std::unique_ptr<const Parts> parts) : parts_(std::move(parts)) {}
@@ -104,8 +116,8 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, const EncodeOption
     if (begin < end) parts_->encoder->encode(text.substr(begin, end - begin), encoding);
   };
   size_t done = 0;
-  for (const auto& match :
-       (options.parse_special ? parts_->all_special : parts_->user_defined).find(text)) {
+  const auto& matcher = options.parse_special ? parts_->all_special : parts_->user_defined;
+  for (const auto& match : matches(matcher, text, options.borders)) {
     encode_text(done, match.begin);
     ids.push_back(match.id);
     done = match.end;

@@ -20,6 +20,8 @@ struct EncodeOptions {
   bool add_bos = true;        // put BOS (and EOS) where the file asks for them
   bool parse_special = true;  // match control tokens in the text; off for text from users, so that
                               // they cannot inject one
+  std::span<const size_t> borders = {};  // rising offsets in the text that no special token
+                                         // crosses: the same for users' text within a larger one
 };
 
 class Tokenizer {
