@@ -194,6 +194,7 @@ int64_t cache_pages(const PlanOptions& options);  // pages of all sequences
 int64_t cache_bytes(const Plan& plan);
 int64_t buffer_bytes(const Plan& plan);  // all buffers at the largest batch
 int64_t weight_bytes(const Plan& plan);  // every matrix, norm and bias once, in file format
+int64_t weight_bytes_per_token(const Plan& plan);  // that decoding one token reads
 int64_t saturating_mul(int64_t a, int64_t b);
 int64_t saturating_add(int64_t a, int64_t b);
 

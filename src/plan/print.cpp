@@ -61,6 +61,10 @@ Totals totals_of(const Plan& plan, int64_t n_tokens, int64_t depth) {
 
 }  // namespace
 
+int64_t weight_bytes_per_token(const Plan& plan) {
+  return totals_of(plan, 1, 0).weight_bytes;
+}
+
 std::string to_text(const Plan& plan, int64_t n_tokens, int64_t depth) {
   std::string out =
       fmt::format("{:<20} {:<10} {:<10} {:>14} {:>12} {:>12} {:>12} {:>12}\n", "step", "path",
