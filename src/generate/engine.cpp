@@ -9,13 +9,6 @@
 namespace plumb {
 namespace {
 
-PlanOptions with_defaults(PlanOptions options, const ModelDesc& model) {
-  if (options.n_positions == 0) options.n_positions = std::min(model.n_context, kDefaultContext);
-  options.max_batch = std::min(options.max_batch, options.n_positions * options.n_sequences);
-  options.max_logits = std::min(options.max_logits, options.max_batch);
-  return options;
-}
-
 void check_fits(const gguf::File& file, const Memory& memory, int64_t n_positions) {
   const int64_t available = available_memory_bytes();
   if (memory.total() <= available) return;
@@ -28,6 +21,14 @@ void check_fits(const gguf::File& file, const Memory& memory, int64_t n_position
 }
 
 }  // namespace
+
+PlanOptions with_defaults(PlanOptions options, const ModelDesc& model) {
+  if (options.n_positions == 0) options.n_positions = std::min(model.n_context, kDefaultContext);
+  if (options.n_positions == kWholeContext) options.n_positions = model.n_context;
+  options.max_batch = std::min(options.max_batch, options.n_positions * options.n_sequences);
+  options.max_logits = std::min(options.max_logits, options.max_batch);
+  return options;
+}
 
 Engine::Engine(const std::filesystem::path& path, const EngineOptions& options)
     : file_(gguf::File::open(path)),

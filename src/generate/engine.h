@@ -24,11 +24,17 @@ std::vector<std::string> backend_names();
 // Error: an unknown name (with the known ones), an instruction set that the machine lacks.
 std::unique_ptr<Backend> make_backend(const BackendOptions& options);
 
+// n_positions of the options below, beside a plain number: 0 is the model's context, at most
+// kDefaultContext; kWholeContext all of it.
+inline constexpr int64_t kDefaultContext = 8192;
+inline constexpr int64_t kWholeContext = -1;
+
 struct EngineOptions {
   BackendOptions backend;
-  PlanOptions plan;  // n_positions 0: the model's context, at most kDefaultContext
+  PlanOptions plan;
 };
-inline constexpr int64_t kDefaultContext = 8192;
+// The plan's options with those filled in, and batches no larger than the context.
+PlanOptions with_defaults(PlanOptions options, const ModelDesc& model);
 
 class Engine {
  public:

@@ -79,11 +79,12 @@ Sampler::Sampler(const SamplerOptions& options, int32_t n_vocab, int32_t n_conte
     : options_(options) {
   validate(options, n_vocab);
   const auto size = static_cast<size_t>(n_vocab);
-  const int32_t window = options.repeat_last_n < 0 ? n_context : options.repeat_last_n;
+  const int32_t last_n = options.repeat_last_n < 0 ? n_context : options.repeat_last_n;
+  const int32_t window = std::clamp(last_n, 0, std::max(n_context, 0));
   adjusted_.resize(size);
   candidates_.resize(size);
   counts_.resize(size);
-  window_.resize(static_cast<size_t>(std::max(window, 0)));
+  window_.resize(static_cast<size_t>(window));
   reset();
 }
 

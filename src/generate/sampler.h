@@ -43,7 +43,7 @@ void forbid(SamplerOptions& options, std::span<const int32_t> ids);
 
 class Sampler {
  public:
-  // Validates. n_context bounds the penalty window when repeat_last_n is -1.
+  // Validates. n_context bounds the window of the penalties.
   Sampler(const SamplerOptions& options, int32_t n_vocab, int32_t n_context);
 
   // Picks a token from n_vocab logits (equal ones: the lower id first). Does not remember it:
@@ -65,6 +65,8 @@ class Sampler {
     float probability;
   };
   std::span<const Candidate> candidates();
+
+  int32_t n_vocab() const { return static_cast<int32_t>(candidates_.size()); }
 
  private:
   std::span<const float> adjusted(std::span<const float> logits);

@@ -18,13 +18,37 @@ void* counted(size_t bytes) {
 }
 }  // namespace
 
+// All of the unaligned ones, because sanitizers bring their own and mind when the two are mixed.
 [[gnu::noinline]] void* operator new(size_t bytes) {
   return counted(bytes);
+}
+[[gnu::noinline]] void* operator new[](size_t bytes) {
+  return counted(bytes);
+}
+[[gnu::noinline]] void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
+  ++g_allocations;
+  return std::malloc(bytes);
+}
+[[gnu::noinline]] void* operator new[](size_t bytes, const std::nothrow_t&) noexcept {
+  ++g_allocations;
+  return std::malloc(bytes);
 }
 [[gnu::noinline]] void operator delete(void* p) noexcept {
   std::free(p);
 }
+[[gnu::noinline]] void operator delete[](void* p) noexcept {
+  std::free(p);
+}
 [[gnu::noinline]] void operator delete(void* p, size_t) noexcept {
+  std::free(p);
+}
+[[gnu::noinline]] void operator delete[](void* p, size_t) noexcept {
+  std::free(p);
+}
+[[gnu::noinline]] void operator delete(void* p, const std::nothrow_t&) noexcept {
+  std::free(p);
+}
+[[gnu::noinline]] void operator delete[](void* p, const std::nothrow_t&) noexcept {
   std::free(p);
 }
 
