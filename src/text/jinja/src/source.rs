@@ -1,0 +1,180 @@
+//! What happens to a template's text before minijinja parses it: line ends become "\n" as in jinja2, syntax that minijinja does
+//! not have is spelled in another way, and texts that would nest the parser, the code generator or their data deeper than the
+//! native stack are refused.
+
+use minijinja::machinery::{tokenize, Span, Token};
+use minijinja::syntax::SyntaxConfig;
+
+use crate::engine::Failure;
+
+type Result<T> = std::result::Result<T, Failure>;
+
+/// The largest template known is a tenth of this.
+const MAX_SOURCE: usize = 1 << 20;
+/// Operators, accesses and calls that may hang on each other within one tag, and `elif`s in one template. Each nests the
+/// syntax tree by one. Python's own compiler gives up at a few hundred.
+const MAX_CHAIN: usize = 4000;
+
+fn refuse(line: u16, message: String) -> Failure {
+    Failure { message: format!("syntax error: {message}"), line: line as usize }
+}
+
+/// The syntax jinja2 is given by transformers.
+pub fn syntax() -> Result<SyntaxConfig> {
+    Ok(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?)
+}
+
+pub fn normalize(source: &str) -> Result<String> {
+    if source.len() > MAX_SOURCE {
+        return Err(refuse(0, format!("expected at most {MAX_SOURCE} bytes, got {}", source.len())));
+    }
+    let mut text = source.replace("\r\n", "\n").replace('\r', "\n");
+    let mut walk = Walk::default();
+    // Errors of the lexer are left to the parser.
+    for token in tokenize(&text, false, syntax()?).map_while(std::result::Result::ok) {
+        walk.visit(&text, token)?;
+    }
+    for (start, end, replacement) in walk.edits.into_iter().rev() {
+        text.replace_range(start..end, replacement);
+    }
+    Ok(text)
+}
+
+/// One pass over the tokens of a template.
+#[derive(Default)]
+struct Walk {
+    chain: Chain,
+    elifs: usize,
+    /// Replacements of byte ranges, in order.
+    edits: Vec<(usize, usize, &'static str)>,
+    /// The token before was `{%`.
+    after_tag_start: bool,
+    /// What came before can be the left operand of an operator.
+    after_operand: bool,
+    tuple: Option<BareTuple>,
+}
+
+/// An expression that may turn out to be a tuple without parentheses, which minijinja knows only after `set x =`.
+struct BareTuple {
+    start: usize,
+    brackets: usize,
+    has_comma: bool,
+}
+
+impl Walk {
+    fn visit(&mut self, text: &str, (token, span): (Token, Span)) -> Result<()> {
+        let (start, end) = (span.start_offset as usize, span.end_offset as usize);
+        if self.after_tag_start {
+            self.tag_name(&token, span)?;
+        }
+        match token {
+            // jinja2 keeps the line end after `{% raw %}`.
+            Token::TemplateData(_) if is_raw_tag(&text[..start]) => self.edits.push((start - 2, start - 2, "+")),
+            // Unary plus; minijinja has none, and it does nothing to a number.
+            Token::Plus if !self.after_operand => self.edits.push((start, end, " ")),
+            _ => {}
+        }
+        self.watch_tuple(&token, start, end);
+        self.after_tag_start = matches!(token, Token::BlockStart);
+        self.after_operand = is_operand_end(&token);
+        if self.chain.depth_after(&token) > MAX_CHAIN || self.elifs > MAX_CHAIN {
+            return Err(refuse(span.start_line, format!("expected at most {MAX_CHAIN} chained operators, got more")));
+        }
+        Ok(())
+    }
+
+    fn tag_name(&mut self, token: &Token, span: Span) -> Result<()> {
+        let mut rename = |name| self.edits.push((span.start_offset as usize, span.end_offset as usize, name));
+        match token {
+            // transformers' tag around what the assistant said; it changes nothing in the text, but has a scope.
+            Token::Ident("generation") => rename("with"),
+            Token::Ident("endgeneration") => rename("endwith"),
+            Token::Ident("do") => return Err(refuse(span.start_line, "Encountered unknown tag 'do'.".to_string())),
+            Token::Ident("elif") => self.elifs += 1,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Puts parentheses around the bare tuples of `{{ a, b }}` and `for x in a, b`.
+    fn watch_tuple(&mut self, token: &Token, start: usize, end: usize) {
+        let is_for = self.after_tag_start && matches!(token, Token::Ident("for"));
+        if is_for || matches!(token, Token::VariableStart) {
+            self.tuple = Some(BareTuple { start: if is_for { usize::MAX } else { end }, brackets: 0, has_comma: false });
+            return;
+        }
+        let Some(tuple) = &mut self.tuple else { return };
+        match token {
+            Token::ParenOpen | Token::BracketOpen | Token::BraceOpen => tuple.brackets += 1,
+            Token::ParenClose | Token::BracketClose | Token::BraceClose => tuple.brackets = tuple.brackets.saturating_sub(1),
+            Token::Comma if tuple.brackets == 0 && tuple.start != usize::MAX => tuple.has_comma = true,
+            Token::Ident("in") if tuple.start == usize::MAX && tuple.brackets == 0 => tuple.start = end,
+            Token::VariableEnd | Token::BlockEnd | Token::Ident("recursive" | "if") if tuple.brackets == 0 => {
+                // In `{{ a if b, c }}` the condition belongs to the first item.
+                if matches!(token, Token::Ident("if")) && !tuple.has_comma {
+                    return;
+                }
+                if tuple.has_comma {
+                    let open = self.edits.partition_point(|edit| edit.0 < tuple.start);
+                    self.edits.insert(open, (tuple.start, tuple.start, "("));
+                    self.edits.push((start, start, ")"));
+                }
+                self.tuple = None;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether the text ends in `{% raw %}`, not closed by `-%}` or `+%}`.
+fn is_raw_tag(text: &str) -> bool {
+    let inside = text.strip_suffix("%}").map(str::trim_end).and_then(|rest| rest.strip_suffix("raw")).map(str::trim_end);
+    inside.is_some_and(|rest| rest.strip_suffix(['-', '+']).unwrap_or(rest).ends_with("{%"))
+}
+
+fn is_operand_end(token: &Token) -> bool {
+    match token {
+        Token::Ident(name) => !is_operator_word(name),
+        Token::Str(_) | Token::String(_) | Token::Int(_) | Token::Int128(_) | Token::Float(_) => true,
+        Token::ParenClose | Token::BracketClose | Token::BraceClose => true,
+        _ => false,
+    }
+}
+
+fn is_operator_word(name: &str) -> bool {
+    matches!(name, "and" | "or" | "not" | "is" | "in" | "if" | "elif" | "else")
+}
+
+/// An upper bound of how deep the tree of the expression read so far is: what is chained since the last comma, in every
+/// bracket that is open.
+#[derive(Default)]
+struct Chain {
+    outer: Vec<usize>,
+    total: usize,
+    current: usize,
+}
+
+impl Chain {
+    fn depth_after(&mut self, token: &Token) -> usize {
+        match token {
+            Token::BlockStart | Token::BlockEnd | Token::VariableStart | Token::VariableEnd | Token::TemplateData(_) => {
+                *self = Chain::default();
+            }
+            Token::Comma => self.current = 0,
+            Token::ParenOpen | Token::BracketOpen | Token::BraceOpen => {
+                self.current += 1;
+                self.total += self.current;
+                self.outer.push(self.current);
+                self.current = 0;
+            }
+            Token::ParenClose | Token::BracketClose | Token::BraceClose => {
+                self.current = self.outer.pop().unwrap_or(0);
+                self.total = self.total.saturating_sub(self.current);
+            }
+            Token::Str(_) | Token::String(_) | Token::Int(_) | Token::Int128(_) | Token::Float(_) => {}
+            Token::Ident(name) if !is_operator_word(name) => {}
+            _ => self.current += 1,
+        }
+        self.total + self.current
+    }
+}
