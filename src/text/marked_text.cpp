@@ -1,6 +1,8 @@
 // Cutting at space marks, and byte tokens.
 #include "text/marked_text.h"
 
+#include <algorithm>
+
 #include "text/byte_alphabet.h"
 
 namespace plumb {
@@ -23,18 +25,22 @@ size_t MarkCuts::word_length(std::string_view text) const {
   return text.size();
 }
 
-ByteTokens::ByteTokens(const Vocabulary& vocabulary, std::optional<int32_t> unknown) {
+ByteTokens::ByteTokens(const Vocabulary& vocabulary, std::optional<int32_t> unknown)
+    : unknown_(unknown) {
   for (size_t byte = 0; byte < ids_.size(); ++byte) {
     const char character = static_cast<char>(byte);
-    auto id = vocabulary.find(byte_token(static_cast<uint8_t>(byte)));
-    if (!id) id = vocabulary.find({&character, 1});
-    ids_[byte] = id.value_or(unknown.value_or(-1));
+    auto id = vocabulary.find_text(byte_token(static_cast<uint8_t>(byte)));
+    if (!id) id = vocabulary.find_text({&character, 1});
+    ids_[byte] = id.value_or(-1);
   }
 }
 
-void ByteTokens::append(std::string_view bytes, std::vector<int32_t>& ids) const {
-  for (const char byte : bytes)
-    if (const int32_t id = ids_[static_cast<uint8_t>(byte)]; id >= 0) ids.push_back(id);
+void ByteTokens::append(std::string_view symbol, std::vector<int32_t>& ids) const {
+  const auto id_of = [&](char byte) { return ids_[static_cast<uint8_t>(byte)]; };
+  if (unknown_ && !std::ranges::all_of(symbol, [&](char byte) { return id_of(byte) >= 0; }))
+    return ids.push_back(*unknown_);
+  for (const char byte : symbol)
+    if (id_of(byte) >= 0) ids.push_back(id_of(byte));
 }
 
 }  // namespace plumb

@@ -27,14 +27,17 @@ class MarkCuts {
   std::bitset<256> joined_;  // last bytes of what a mark may be joined to
 };
 
-// Tokens for single bytes: <0xNN>, or in their absence the byte as a token.
+// What stands for a symbol that is no token: the tokens of its bytes, <0xNN> or in their absence
+// the byte itself. Where one is missing, the unknown token if there is one; otherwise what there
+// is.
 class ByteTokens {
  public:
   ByteTokens(const Vocabulary& vocabulary, std::optional<int32_t> unknown);
-  void append(std::string_view bytes, std::vector<int32_t>& ids) const;
+  void append(std::string_view symbol, std::vector<int32_t>& ids) const;
 
  private:
   std::array<int32_t, 256> ids_{};  // -1: none
+  std::optional<int32_t> unknown_;
 };
 
 }  // namespace plumb

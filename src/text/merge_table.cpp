@@ -42,7 +42,8 @@ MergeTable::MergeTable(const std::vector<MergePair>& merges, const Vocabulary& v
   std::vector<std::pair<int32_t, int32_t>> ids;
   ids.reserve(merges.size());
   for (const auto& m : merges)
-    ids.emplace_back(vocabulary.find(m.left).value_or(-1), vocabulary.find(m.right).value_or(-1));
+    ids.emplace_back(vocabulary.find_text(m.left).value_or(-1),
+                     vocabulary.find_text(m.right).value_or(-1));
   collect_extra(merges, ids);
   std::string both;
   for (uint32_t rank = 0; rank < merges.size(); ++rank) {
@@ -86,7 +87,7 @@ Merge MergeTable::find(int32_t left, int32_t right) const {
 }
 
 int32_t MergeTable::symbol(std::string_view text, const Vocabulary& vocabulary) const {
-  const auto id = vocabulary.find(text);
+  const auto id = vocabulary.find_text(text);
   return id ? *id : extra_symbol(text, vocabulary);
 }
 

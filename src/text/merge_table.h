@@ -26,7 +26,8 @@ std::vector<MergePair> read_merges(const gguf::Metadata& metadata);
 class MergeTable {
  public:
   // Of a pair that occurs twice the first counts. Strings that are no tokens are allowed: such
-  // merges happen, and their result is taken apart in the end if no other merge takes it up.
+  // merges happen, and their result is taken apart in the end if no other merge takes it up. So
+  // are control tokens: text never becomes one by merging.
   MergeTable(const std::vector<MergePair>& merges, const Vocabulary& vocabulary);
 
   Merge find(int32_t left, int32_t right) const;

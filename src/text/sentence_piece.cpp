@@ -68,13 +68,7 @@ class SentencePiece final : public FragmentEncoder {
     });
   }
 
-  // Text never becomes a control token by merging: that is the special matcher's to allow or not.
-  int32_t find(std::string_view text) const {
-    const auto id = vocabulary_.find(text);
-    const bool hidden = id && (vocabulary_.type(*id) == TokenType::control ||
-                               vocabulary_.type(*id) == TokenType::unknown);
-    return id && !hidden ? *id : -1;
-  }
+  int32_t find(std::string_view text) const { return vocabulary_.find_text(text).value_or(-1); }
 
   const Vocabulary& vocabulary_;
   ByteTokens bytes_;

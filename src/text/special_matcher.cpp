@@ -2,6 +2,7 @@
 #include "text/special_matcher.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <optional>
 #include <queue>
@@ -10,13 +11,23 @@
 
 namespace plumb {
 
+size_t SpecialMatcher::count_nodes(std::vector<SpecialString>& strings) {
+  std::ranges::sort(strings, {}, &SpecialString::text);
+  size_t nodes = 1;
+  std::string_view before;
+  for (const auto& s : strings) {
+    const auto differ = std::ranges::mismatch(before, s.text);
+    nodes += static_cast<size_t>(s.text.end() - differ.in2);
+    before = s.text;
+  }
+  return nodes;
+}
+
 SpecialMatcher::SpecialMatcher(std::vector<SpecialString> strings) : strings_(std::move(strings)) {
-  std::ranges::sort(strings_, {}, &SpecialString::text);
-  size_t bytes = 0;
-  for (const auto& s : strings_) bytes += s.text.size();
-  CHECK(bytes <= kMaxBytes, "{} bytes", bytes);
+  const size_t n_nodes = count_nodes(strings_);
+  CHECK(n_nodes <= kMaxNodes, "{} nodes", n_nodes);
   if (strings_.empty()) return;
-  nodes_.reserve(bytes + 2);  // growing would take three times the memory for a moment
+  nodes_.reserve(n_nodes + 1);
   build_trie();
   build_links();
 }
@@ -27,13 +38,12 @@ void SpecialMatcher::build_trie() {
   struct Range {
     uint32_t begin, end, depth;
   };
-  std::vector<Range> ranges;
-  ranges.reserve(nodes_.capacity());
-  ranges.push_back({0, static_cast<uint32_t>(strings_.size()), 0});
+  std::deque<Range> ranges = {{0, static_cast<uint32_t>(strings_.size()), 0}};  // of nodes to come
   nodes_.push_back({});
-  for (size_t i = 0; i < ranges.size(); ++i) {
-    uint32_t begin = ranges[i].begin;
-    const uint32_t end = ranges[i].end, depth = ranges[i].depth;
+  for (size_t i = 0; !ranges.empty(); ++i) {
+    uint32_t begin = ranges[0].begin;
+    const uint32_t end = ranges[0].end, depth = ranges[0].depth;
+    ranges.pop_front();
     nodes_[i].first_child = static_cast<uint32_t>(nodes_.size());
     if (strings_[begin].text.size() == depth) nodes_[i].string = static_cast<int32_t>(begin++);
     while (begin < end) {
@@ -52,22 +62,23 @@ void SpecialMatcher::build_trie() {
 // Parents come before children, and a fallback is shorter than its node: one pass in order has all
 // it needs.
 void SpecialMatcher::build_links() {
+  std::vector<uint32_t> chain(nodes_.size());  // lengths of the chains of `shorter`
   for (uint32_t node = 0; node + 1 < nodes_.size(); ++node)
     for (uint32_t c = nodes_[node].first_child; c < nodes_[node + 1].first_child; ++c)
-      link(c, node);
+      link(c, node, chain);
   for (uint32_t c = nodes_[0].first_child; c < nodes_[1].first_child; ++c)
     starts_[nodes_[c].byte] = true;
 }
 
-void SpecialMatcher::link(uint32_t node, uint32_t parent) {
+// Jump pointers (Myers 1983): from a chain of length n one skips to one of about n/2, or by one.
+void SpecialMatcher::link(uint32_t node, uint32_t parent, std::vector<uint32_t>& chain) {
   Node& n = nodes_[node];
   n.fallback = parent == 0 ? 0 : step(nodes_[parent].fallback, n.byte);
   n.shorter = nodes_[n.fallback].string >= 0 ? n.fallback : nodes_[n.fallback].shorter;
-  const Node& next = nodes_[n.shorter];
-  n.chain = next.chain + 1;
-  const bool even = next.chain - nodes_[next.skip].chain ==
-                    nodes_[next.skip].chain - nodes_[nodes_[next.skip].skip].chain;
-  n.skip = even ? nodes_[next.skip].skip : n.shorter;
+  chain[node] = chain[n.shorter] + 1;
+  const uint32_t next = nodes_[n.shorter].skip;
+  const bool even = chain[n.shorter] - chain[next] == chain[next] - chain[nodes_[next].skip];
+  n.skip = even ? nodes_[next].skip : n.shorter;
 }
 
 uint32_t SpecialMatcher::child(uint32_t node, uint8_t byte) const {

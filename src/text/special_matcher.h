@@ -24,26 +24,28 @@ struct SpecialMatch {
 
 class SpecialMatcher {
  public:
-  static constexpr size_t kMaxBytes =
-      size_t{1} << 20;  // of all strings together; the automaton takes about 40 times that
+  // Of the trie; 24 bytes each. Hundreds of thousands of numbered tokens stay below.
+  static constexpr size_t kMaxNodes = 1000000;
 
   SpecialMatcher() = default;
-  // Strings are not empty and differ from each other; at most kMaxBytes (CHECK: callers refuse such
+  // Strings are not empty and differ from each other; at most kMaxNodes (CHECK: callers refuse such
   // files).
   explicit SpecialMatcher(std::vector<SpecialString> strings);
+
+  // Bytes of all strings, common beginnings counted once, and the root. Sorts them.
+  static size_t count_nodes(std::vector<SpecialString>& strings);
 
   // In order of position, not overlapping.
   std::vector<SpecialMatch> find(std::string_view text) const;
 
  private:
   struct Node {
-    uint32_t first_child =
-        0;  // children of node i: [first_child, first_child of i + 1), sorted by byte
+    // Children of node i, sorted by byte, are [first_child, first_child of i + 1).
+    uint32_t first_child = 0;
     uint32_t fallback = 0;  // the longest proper suffix that is in the trie
     uint32_t shorter = 0;   // the longest proper suffix that is a string; 0: none
-    uint32_t skip = 0;    // further along the chain of `shorter`, so that a walk takes O(log) steps
-    uint32_t chain = 0;   // length of that chain from here
-    int32_t string = -1;  // index of the string that ends here
+    uint32_t skip = 0;      // further along the chain of `shorter`: a walk takes O(log) steps
+    int32_t string = -1;    // index of the string that ends here
     uint8_t byte = 0;
   };
   struct Candidate {
@@ -53,7 +55,7 @@ class SpecialMatcher {
 
   void build_trie();
   void build_links();
-  void link(uint32_t node, uint32_t parent);
+  void link(uint32_t node, uint32_t parent, std::vector<uint32_t>& chain);
   uint32_t child(uint32_t node, uint8_t byte) const;
   uint32_t step(uint32_t node, uint8_t byte) const;
   uint32_t no_longer_than(uint32_t node, size_t length) const;
@@ -63,8 +65,8 @@ class SpecialMatcher {
   std::vector<Candidate> candidates(std::string_view text) const;
 
   std::vector<SpecialString> strings_;  // sorted by text
-  std::vector<Node>
-      nodes_;  // breadth first; node 0 is the root; one more at the end closes the last children
+  // Breadth first; node 0 is the root; one more at the end closes the last children.
+  std::vector<Node> nodes_;
   std::array<bool, 256> starts_{};  // bytes that begin a string
 };
 

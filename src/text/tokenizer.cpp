@@ -42,20 +42,17 @@ bool is_hidden(TokenType type) {
 SpecialMatcher matcher(const gguf::Metadata& metadata, const Vocabulary& vocabulary,
                        bool with_hidden) {
   std::vector<SpecialString> strings;
-  size_t bytes = 0;
   for (int32_t id = 0; id < vocabulary.size(); ++id) {
     const auto type = vocabulary.type(id);
     const bool wanted = type == TokenType::user_defined || (with_hidden && is_hidden(type));
-    if (!wanted || vocabulary.text(id).empty()) continue;
-    strings.push_back({vocabulary.text(id), id});
-    bytes += vocabulary.text(id).size();
+    if (wanted && !vocabulary.text(id).empty()) strings.push_back({vocabulary.text(id), id});
   }
-  if (bytes > SpecialMatcher::kMaxBytes)
+  const size_t nodes = SpecialMatcher::count_nodes(strings);
+  if (nodes > SpecialMatcher::kMaxNodes)
     fail(
-        "[text] {}: tokenizer.ggml.token_type: expected special tokens of at most {} together, got "
-        "{}",
-        metadata.file_name(), human_bytes(SpecialMatcher::kMaxBytes),
-        human_bytes(static_cast<int64_t>(bytes)));
+        "[text] {}: tokenizer.ggml.token_type: expected special tokens of at most {} bytes "
+        "(common beginnings counted once), got {}",
+        metadata.file_name(), SpecialMatcher::kMaxNodes, nodes);
   return SpecialMatcher(std::move(strings));
 }
 
@@ -135,8 +132,10 @@ void Tokenizer::append_piece(int32_t id, bool show_control, bool& at_start,
   const auto text = token_text(id);
   const bool special = is_hidden(type) || type == TokenType::user_defined;
   const size_t before = out.size();
-  if (special) {
-    if (!is_hidden(type) || show_control) out += text;
+  if (is_hidden(type) && !parts_->vocabulary.is_text(id)) {
+    if (show_control) out += text;
+  } else if (type == TokenType::user_defined) {
+    out += text;
   } else if (const auto byte = type == TokenType::byte ? parse_byte_token(text) : std::nullopt) {
     out += static_cast<char>(*byte);
   } else if (parts_->bytes_spelled) {

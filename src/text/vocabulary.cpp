@@ -54,6 +54,7 @@ void Vocabulary::read_tokens(const gguf::Metadata& metadata) {
     longest_ = std::max(longest_, text.size());
   }
   types_.assign(texts.size(), TokenType::normal);
+  hidden_.assign(texts.size(), false);
 }
 
 void Vocabulary::read_types(const gguf::Metadata& metadata) {
@@ -64,6 +65,7 @@ void Vocabulary::read_types(const gguf::Metadata& metadata) {
       fail("[text] {}: {}: expected a type of 1..6 for token {}, got {}", metadata.file_name(),
            kTypes, i, types[i]);
     types_[i] = static_cast<TokenType>(types[i]);
+    hidden_[i] = types_[i] == TokenType::control || types_[i] == TokenType::unknown;
   }
 }
 
@@ -98,6 +100,11 @@ std::optional<int32_t> Vocabulary::find(std::string_view key) const {
   for (size_t at = hash & mask; slots_[at].id >= 0; at = (at + 1) & mask)
     if (slots_[at].tag == tag && same_bytes(text(slots_[at].id), key)) return slots_[at].id;
   return std::nullopt;
+}
+
+std::optional<int32_t> Vocabulary::find_text(std::string_view key) const {
+  const auto id = find(key);
+  return id && is_text(*id) ? id : std::nullopt;
 }
 
 }  // namespace plumb

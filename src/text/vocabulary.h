@@ -41,6 +41,11 @@ class Vocabulary {
   // Empty tokens (padding in some files) are never found.
   std::optional<int32_t> find(std::string_view text) const;
 
+  // Tokens that text may become, and that come back as text: all but those that the file itself
+  // calls control or unknown.
+  bool is_text(int32_t id) const { return !hidden_[static_cast<size_t>(id)]; }
+  std::optional<int32_t> find_text(std::string_view text) const;
+
   void set_type(int32_t id, TokenType type) { types_[static_cast<size_t>(id)] = type; }
   size_t longest() const { return longest_; }  // bytes
 
@@ -53,6 +58,7 @@ class Vocabulary {
   std::string texts_;              // all texts, one after another
   std::vector<uint64_t> offsets_;  // [size + 1] into texts_
   std::vector<TokenType> types_;   // [size]
+  std::vector<bool> hidden_;       // [size] control or unknown in the file
   std::vector<float> scores_;      // [size] or none
   struct Slot {
     uint32_t tag = 0;  // of the hash, so that most mismatches end here
