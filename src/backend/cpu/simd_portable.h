@@ -97,7 +97,9 @@ struct Simd {
     return each<F>([&](int i) { return std::nearbyint(a.v[i]); });
   }
   SIMD_INLINE F scale_by_power(const F& a, const F& n) {
-    return each<F>([&](int i) { return a.v[i] * std::ldexp(1.0f, static_cast<int>(n.v[i])); });
+    return each<F>([&](int i) {  // no cast of NaN to int
+      return std::isnan(n.v[i]) ? n.v[i] : a.v[i] * std::ldexp(1.0f, static_cast<int>(n.v[i]));
+    });
   }
 
   SIMD_INLINE F load_f16(const uint16_t* p) {
