@@ -1,6 +1,7 @@
 // Half (IEEE 754 binary16) and bfloat16 against float, in integer arithmetic: the same bits on
 // every machine.
 
+#include <algorithm>
 #include <bit>
 
 #include "formats/format.h"
@@ -30,8 +31,8 @@ float f16_to_f32(uint16_t bits) {
 uint16_t f32_to_f16(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value), sign = bits >> 16 & 0x8000,
                  magnitude = bits & 0x7fffffff;
-  if (magnitude > kFloatInf)
-    return static_cast<uint16_t>(sign | 0x7e00 | (magnitude >> 13 & 0x3ff));  // quiet
+  if (magnitude > kFloatInf)  // the top of the payload, as numpy does; never 0, which is infinity
+    return static_cast<uint16_t>(sign | 0x7c00 | std::max(1u, magnitude >> 13 & 0x3ff));
   if (magnitude >= 0x477ff000)
     return static_cast<uint16_t>(sign | 0x7c00);  // 65520 and up round to infinity
   const int exponent = static_cast<int>(magnitude >> 23) - 127;
