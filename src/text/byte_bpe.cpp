@@ -35,7 +35,8 @@ class ByteBpe final : public FragmentEncoder {
     if (whole_pieces_) {
       encoding.spelled.clear();
       for (const char byte : piece) encoding.spelled += spell_byte(static_cast<uint8_t>(byte));
-      if (const auto id = vocabulary_.find_text(encoding.spelled)) return encoding.ids.push_back(*id);
+      if (const auto id = vocabulary_.find_text(encoding.spelled))
+        return encoding.ids.push_back(*id);
     }
     auto& merger = encoding.merger;
     merger.clear();

@@ -32,7 +32,8 @@ class LineBpe final : public FragmentEncoder {
   void encode_line(size_t begin, size_t length, Encoding& encoding) const {
     const auto text = std::string_view(encoding.marked).substr(0, begin + length);
     if (text[begin] == '\n')
-      if (const auto id = vocabulary_.find_text(text.substr(begin))) return encoding.ids.push_back(*id);
+      if (const auto id = vocabulary_.find_text(text.substr(begin)))
+        return encoding.ids.push_back(*id);
     while (begin < text.size()) {
       const size_t word = cuts_.word_length(text.substr(begin));
       const auto encode = [&](std::string_view piece) { encode_word(piece, encoding); };

@@ -8,7 +8,7 @@
 #include <pcre2.h>
 
 #include "base/text.h"
-#include "text/small_vocabulary.h"
+#include "support/tokenizer_texts.h"
 #include "text/unicode.h"
 
 namespace plumb {

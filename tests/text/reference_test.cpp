@@ -7,7 +7,8 @@
 #include <map>
 #include <sstream>
 
-#include "text/small_vocabulary.h"
+#include "support/small_vocabulary.h"
+#include "support/tokenizer_texts.h"
 #include "text/tokenizer.h"
 
 namespace plumb {

@@ -3,7 +3,8 @@
 
 #include "base/text.h"
 #include "support/random.h"
-#include "text/small_vocabulary.h"
+#include "support/small_vocabulary.h"
+#include "support/tokenizer_texts.h"
 #include "text/tokenizer.h"
 
 namespace plumb {

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "text/small_vocabulary.h"
+#include "support/small_vocabulary.h"
 
 namespace plumb {
 namespace {

@@ -3,7 +3,8 @@
 #include <cstdio>
 
 #include "base/file.h"
-#include "text/small_vocabulary.h"
+#include "support/small_vocabulary.h"
+#include "support/tokenizer_texts.h"
 
 int main(int argc, char** argv) {
   using namespace plumb;

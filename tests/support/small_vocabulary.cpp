@@ -1,4 +1,4 @@
-#include "text/small_vocabulary.h"
+#include "support/small_vocabulary.h"
 
 #include <fmt/format.h>
 

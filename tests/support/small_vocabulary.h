@@ -36,11 +36,4 @@ struct NamedVocabulary {
 };
 std::vector<NamedVocabulary> reference_vocabularies();
 
-// Texts of the same comparison: the same on every machine. All well-formed but for the last kind.
-struct TextSet {
-  std::string name;
-  std::vector<std::string> texts;
-};
-std::vector<TextSet> reference_texts();
-
 }  // namespace plumb::test

@@ -1,10 +1,11 @@
 // Texts for comparing tokenizers: every kind of character that a pre-tokenizer tells apart, in
 // every neighbourhood.
+#include "support/tokenizer_texts.h"
+
 #include <array>
 
 #include "base/file.h"
 #include "support/random.h"
-#include "text/small_vocabulary.h"
 
 namespace plumb::test {
 namespace {
