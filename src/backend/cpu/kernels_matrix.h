@@ -17,12 +17,18 @@ using B = Simd::B;
 // Far enough ahead to hide memory, near enough to stay in the first-level cache.
 constexpr int kPrefetchBytes = 4096;
 
+// The corner of a block: in each row's lane the sum of its 32 codes (low half) and the format's
+// offset (high half). Times a token's corner (Activations) it is what the codes alone leave out:
+//   sum (code_w - offset) (code_x + zero) = sum code_w code_x + zero sum code_w - offset sum
+//   (code_x + zero)
+
 // A block as it stands in memory.
 template <BlockLayout kLayout>
 struct PackedBlock {
   static constexpr int kBytes = kLayout.bytes();
   static constexpr bool kMinimum = kLayout.minimum;
-  static constexpr int kOffsetBits = kLayout.offset_bits;
+  // Eight codes of a row add up within a byte.
+  static constexpr bool kSmallCodes = kLayout.bits < 8 && kLayout.table == nullptr;
 
   SIMD_INLINE F scale(const uint8_t* block) {
     if constexpr (kLayout.exponent) return Simd::load_e8m0(block);
@@ -54,50 +60,80 @@ struct PackedBlock {
       high = Simd::look_up(table, high);
     }
   }
+  // Adds up the codes as they pass by.
+  struct Corner {
+    B bytes;
+    I lanes = Simd::set_i(kLayout.offset_bits > 0 ? 1 << (16 + kLayout.offset_bits) : 0);
+
+    template <int g>
+    SIMD_METHOD void add(B low, B high) {
+      if constexpr (!kSmallCodes)
+        lanes = Simd::add_bytes(Simd::add_bytes(lanes, low), high);
+      else if constexpr (g == 0)
+        bytes = Simd::add_b(low, high);
+      else
+        bytes = Simd::add_b(Simd::add_b(bytes, low), high);
+    }
+    SIMD_METHOD I get(const uint8_t*) const {
+      return kSmallCodes ? Simd::add_bytes(lanes, bytes) : lanes;
+    }
+  };
 };
 
-// A block with one byte per code and f32 scales: 16 scales, 16 minima, [8][16 rows][4] codes.
-template <bool kWithMinimum, int kOffset>
+// A block with one byte per code and f32 scales: 16 scales, 16 minima, 16 corners, [8][16 rows][4]
+// codes.
+template <bool kWithMinimum>
 struct ExpandedBlock {
   static constexpr int kBytes = kExpandedBlockBytes;
   static constexpr bool kMinimum = kWithMinimum;
-  static constexpr int kOffsetBits = kOffset;
+  static constexpr int kMinimaAt = 64, kCornersAt = 128, kCodesAt = 192;
 
   SIMD_INLINE F scale(const uint8_t* block) {
     return Simd::load(reinterpret_cast<const float*>(block));
   }
   SIMD_INLINE F minimum(const uint8_t* block) {
-    return Simd::load(reinterpret_cast<const float*>(block + 64));
+    return Simd::load(reinterpret_cast<const float*>(block + kMinimaAt));
   }
   template <int g>
   SIMD_INLINE void codes(const uint8_t* block, B& low, B& high) {
-    low = Simd::load_b(block + 128 + 64 * g);
-    high = Simd::load_b(block + 128 + 64 * (g + 4));
+    low = Simd::load_b(block + kCodesAt + 64 * g);
+    high = Simd::load_b(block + kCodesAt + 64 * (g + 4));
   }
+  struct Corner {
+    template <int g>
+    SIMD_METHOD void add(B, B) {}
+    SIMD_METHOD I get(const uint8_t* block) const { return Simd::load_i(block + kCornersAt); }
+  };
 };
 
-template <BlockLayout kLayout>
-using Expanded = ExpandedBlock<kLayout.minimum, kLayout.offset_bits>;
+// f<0>() to f<3>(): the column groups g and g + 4 of a block.
+template <typename Function>
+SIMD_INLINE void each_group(Function f) {
+  f.template operator()<0>();
+  f.template operator()<1>();
+  f.template operator()<2>();
+  f.template operator()<3>();
+}
 
 template <BlockLayout kLayout>
 void expand(const uint8_t* panel, int64_t n_blocks, uint8_t* out) {
   using Block = PackedBlock<kLayout>;
-  for (int64_t b = 0; b < n_blocks; ++b, panel += Block::kBytes, out += kExpandedBlockBytes) {
+  using Out = ExpandedBlock<kLayout.minimum>;
+  for (int64_t b = 0; b < n_blocks; ++b, panel += Block::kBytes, out += Out::kBytes) {
     for (int line = 0; line < Block::kBytes; line += 64)
       __builtin_prefetch(panel + kPrefetchBytes + line);
     Simd::store(reinterpret_cast<float*>(out), Block::scale(panel));
     if constexpr (Block::kMinimum)
-      Simd::store(reinterpret_cast<float*>(out + 64), Block::minimum(panel));
-    const auto group = [&]<int g>() __attribute__((always_inline)) {
+      Simd::store(reinterpret_cast<float*>(out + Out::kMinimaAt), Block::minimum(panel));
+    typename Block::Corner corner;
+    each_group([&]<int g>() __attribute__((always_inline)) {
       B low, high;
       Block::template codes<g>(panel, low, high);
-      Simd::store_b(out + 128 + 64 * g, low);
-      Simd::store_b(out + 128 + 64 * (g + 4), high);
-    };
-    group.template operator()<0>();
-    group.template operator()<1>();
-    group.template operator()<2>();
-    group.template operator()<3>();
+      corner.template add<g>(low, high);
+      Simd::store_b(out + Out::kCodesAt + 64 * g, low);
+      Simd::store_b(out + Out::kCodesAt + 64 * (g + 4), high);
+    });
+    Simd::store_i(out + Out::kCornersAt, corner.get(panel));
   }
 }
 
@@ -105,14 +141,14 @@ void expand(const uint8_t* panel, int64_t n_blocks, uint8_t* out) {
 struct Columns {
   const int8_t* codes;
   const float* scales;
-  const int32_t* minus_sums;
+  const int32_t* corners;
   const float* scaled_sums;
   int64_t columns, blocks;  // strides from token to token
 
   Columns(const Activations& x, int64_t token, int64_t block)
       : codes(x.codes + token * x.columns + block * kBlockColumns),
         scales(x.scales + token * x.blocks() + block),
-        minus_sums(x.minus_sums + token * x.blocks() + block),
+        corners(x.corners + token * x.blocks() + block),
         scaled_sums(x.scaled_sums + token * x.blocks() + block),
         columns(x.columns),
         blocks(x.blocks()) {}
@@ -129,33 +165,31 @@ SIMD_INLINE void tile(const uint8_t* const* panels, int64_t n_blocks, const Colu
       for (int line = 0; line < Block::kBytes; line += 64)
         __builtin_prefetch(panel[0] + kPrefetchBytes + line);
     I dots[R][T];
-    for (int t = 0; t < T; ++t) {
-      I start = Simd::zero_i();
-      if constexpr (Block::kOffsetBits > 0)
-        start = Simd::template shift_left<Block::kOffsetBits>(
-            Simd::set_i(x.minus_sums[t * x.blocks + b]));
-      for (int r = 0; r < R; ++r) dots[r][t] = start;
-    }
+    for (int r = 0; r < R; ++r)
+      for (int t = 0; t < T; ++t) dots[r][t] = Simd::zero_i();
+    typename Block::Corner corners[R];
     const int8_t* codes = x.codes + b * kBlockColumns;
-    const auto group = [&]<int g>() __attribute__((always_inline)) {
+    each_group([&]<int g>() __attribute__((always_inline)) {
       B low[R], high[R];
-      for (int r = 0; r < R; ++r) Block::template codes<g>(panel[r], low[r], high[r]);
+      for (int r = 0; r < R; ++r) {
+        Block::template codes<g>(panel[r], low[r], high[r]);
+        corners[r].template add<g>(low[r], high[r]);
+      }
       for (int t = 0; t < T; ++t)
         for (int r = 0; r < R; ++r)
           dots[r][t] = Simd::dot(dots[r][t], low[r], codes + t * x.columns + 4 * g);
       for (int t = 0; t < T; ++t)
         for (int r = 0; r < R; ++r)
           dots[r][t] = Simd::dot(dots[r][t], high[r], codes + t * x.columns + 16 + 4 * g);
-    };
-    group.template operator()<0>();
-    group.template operator()<1>();
-    group.template operator()<2>();
-    group.template operator()<3>();
+    });
     for (int r = 0; r < R; ++r) {
+      const I corner = corners[r].get(panel[r]);
       const F scale = Block::scale(panel[r]);
-      for (int t = 0; t < T; ++t)
-        sums[r][t] = Simd::fma(Simd::to_float(dots[r][t]),
-                               Simd::mul(scale, Simd::set(x.scales[t * x.blocks + b])), sums[r][t]);
+      for (int t = 0; t < T; ++t) {
+        const int64_t at = t * x.blocks + b;
+        const F product = Simd::to_float(Simd::dot_halves(dots[r][t], corner, x.corners[at]));
+        sums[r][t] = Simd::fma(product, Simd::mul(scale, Simd::set(x.scales[at])), sums[r][t]);
+      }
       if constexpr (Block::kMinimum) {
         const F minimum = Block::minimum(panel[r]);
         for (int t = 0; t < T; ++t)
@@ -241,7 +275,7 @@ template <BlockLayout kLayout, int R>
 void wide_panels(const Matrix& matrix, int64_t panel, const Activations& x, int64_t n_tokens,
                  const Output& output, const Scratch& scratch) {
   constexpr int T = Simd::kWideTokens;
-  using Block = Expanded<kLayout>;
+  using Block = ExpandedBlock<kLayout.minimum>;
   const int64_t n_blocks = x.blocks();
   for (int64_t b = 0; b < n_blocks; b += kExpandedBlocks) {
     const int64_t n = n_blocks - b < kExpandedBlocks ? n_blocks - b : kExpandedBlocks;

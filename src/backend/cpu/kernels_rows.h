@@ -43,23 +43,31 @@ void norm(const float* x, const float* weight, float eps, int64_t n, float* out)
   }
 }
 
-// Blocks of 32: scale = largest magnitude / 127, codes rounded to nearest.
+// Blocks of 32. Codes cover the block's range in 254 steps; a block of nearly equal values takes
+// larger ones, so that code + zero stays within +-1000 and every sum of products is exact in f32.
 void quantize(const float* values, const Activations& to, int64_t row) {
   const int64_t n_blocks = to.blocks();
   for (int64_t b = 0; b < n_blocks; ++b, values += kBlockColumns) {
     const F low = Simd::load(values), high = Simd::load(values + 16);
-    const float largest = Simd::max_lanes(Simd::max(Simd::abs(low), Simd::abs(high)));
-    const float scale = largest / 127;
-    const F inverse = Simd::set(largest > 0 ? 127 / largest : 0);
-    const I low_codes = Simd::round_to_int(Simd::mul(low, inverse));
-    const I high_codes = Simd::round_to_int(Simd::mul(high, inverse));
+    const float smallest = Simd::min_lanes(Simd::min(low, high));
+    const float largest = Simd::max_lanes(Simd::max(low, high));
+    const float magnitude = largest > -smallest ? largest : -smallest;
+    const float by_range = (largest - smallest) / 254, by_magnitude = magnitude / 999;
+    const float scale = by_range > by_magnitude ? by_range : by_magnitude;
+    const F inverse = Simd::set(scale > 0 ? 1 / scale : 0);
+    const I low_steps = Simd::round_to_int(Simd::mul(low, inverse));
+    const I high_steps = Simd::round_to_int(Simd::mul(high, inverse));
+    const I zero =
+        Simd::add_i(Simd::round_to_int(Simd::mul(Simd::set(smallest), inverse)), Simd::set_i(128));
     int8_t* codes = to.codes + row * to.columns + b * kBlockColumns;
-    Simd::store_i8(codes, low_codes);
-    Simd::store_i8(codes + 16, high_codes);
-    const int32_t sum = Simd::sum_lanes_i(Simd::add_i(low_codes, high_codes));
-    to.scales[row * n_blocks + b] = scale;
-    to.minus_sums[row * n_blocks + b] = -sum;
-    to.scaled_sums[row * n_blocks + b] = scale * static_cast<float>(sum);
+    Simd::store_i8(codes, Simd::sub_i(low_steps, zero));
+    Simd::store_i8(codes + 16, Simd::sub_i(high_steps, zero));
+    const int32_t sum = Simd::sum_lanes_i(Simd::add_i(low_steps, high_steps));
+    const int64_t at = row * n_blocks + b;
+    to.scales[at] = scale;
+    to.corners[at] =
+        (Simd::first_lane(zero) & 0xffff) | static_cast<int32_t>(-static_cast<uint32_t>(sum) << 16);
+    to.scaled_sums[at] = scale * static_cast<float>(sum);
   }
 }
 

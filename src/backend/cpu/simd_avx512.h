@@ -9,6 +9,7 @@ namespace plumb::cpu {
 namespace {
 
 #define SIMD_INLINE static inline __attribute__((always_inline))
+#define SIMD_METHOD inline __attribute__((always_inline))
 
 struct Simd {
   static constexpr const char* kName = "avx512";
@@ -46,6 +47,7 @@ struct Simd {
   SIMD_INLINE F abs(F a) { return _mm512_abs_ps(a); }
   SIMD_INLINE float sum_lanes(F a) { return _mm512_reduce_add_ps(a); }
   SIMD_INLINE float max_lanes(F a) { return _mm512_reduce_max_ps(a); }
+  SIMD_INLINE float min_lanes(F a) { return _mm512_reduce_min_ps(a); }
   SIMD_INLINE F swap_pairs(F a) { return _mm512_permute_ps(a, 0xb1); }
   SIMD_INLINE F round(F a) {
     return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
@@ -81,15 +83,15 @@ struct Simd {
   SIMD_INLINE I zero_i() { return _mm512_setzero_si512(); }
   SIMD_INLINE I set_i(int32_t x) { return _mm512_set1_epi32(x); }
   SIMD_INLINE I add_i(I a, I b) { return _mm512_add_epi32(a, b); }
-  template <int n>
-  SIMD_INLINE I shift_left(I a) {
-    return _mm512_slli_epi32(a, n);
-  }
+  SIMD_INLINE I load_i(const uint8_t* p) { return _mm512_loadu_si512(p); }
+  SIMD_INLINE void store_i(uint8_t* p, I x) { _mm512_storeu_si512(p, x); }
+  SIMD_INLINE I sub_i(I a, I b) { return _mm512_sub_epi32(a, b); }
   SIMD_INLINE F to_float(I a) { return _mm512_cvtepi32_ps(a); }
   SIMD_INLINE I round_to_int(F a) { return _mm512_cvtps_epi32(a); }  // to nearest even
   SIMD_INLINE void store_i8(int8_t* p, I a) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a));
   }
+  SIMD_INLINE int32_t first_lane(I a) { return _mm_cvtsi128_si32(_mm512_castsi512_si128(a)); }
   SIMD_INLINE int32_t sum_lanes_i(I a) { return _mm512_reduce_add_epi32(a); }
 
   SIMD_INLINE B load_b(const uint8_t* p) { return _mm512_loadu_si512(p); }
@@ -111,6 +113,15 @@ struct Simd {
     return _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(p)));
   }
   SIMD_INLINE B look_up(Table table, B nibbles) { return _mm512_shuffle_epi8(table, nibbles); }
+  SIMD_INLINE B add_b(B a, B b) { return _mm512_add_epi8(a, b); }
+  // Every lane: sum += its four bytes.
+  SIMD_INLINE I add_bytes(I sum, B bytes) {
+    return _mm512_dpbusd_epi32(sum, bytes, _mm512_set1_epi8(1));
+  }
+  // Every lane: sum += the dot product of its two 16-bit halves with those of `pair`.
+  SIMD_INLINE I dot_halves(I sum, I halves, int32_t pair) {
+    return _mm512_dpwssd_epi32(sum, halves, _mm512_set1_epi32(pair));
+  }
   // Every lane: sum += the dot product of four unsigned weight codes with the four signed
   // activation codes at x.
   SIMD_INLINE I dot(I sum, B codes, const int8_t* x) {

@@ -12,6 +12,7 @@ namespace plumb::cpu {
 namespace {
 
 #define SIMD_INLINE static inline __attribute__((always_inline))
+#define SIMD_METHOD inline __attribute__((always_inline))
 
 struct Simd {
   static constexpr const char* kName = "scalar";
@@ -90,6 +91,11 @@ struct Simd {
     for (int i = 1; i < 16; ++i) largest = a.v[i] > largest ? a.v[i] : largest;
     return largest;
   }
+  SIMD_INLINE float min_lanes(const F& a) {
+    float smallest = a.v[0];
+    for (int i = 1; i < 16; ++i) smallest = a.v[i] < smallest ? a.v[i] : smallest;
+    return smallest;
+  }
   SIMD_INLINE F swap_pairs(const F& a) {
     return each<F>([&](int i) { return a.v[i ^ 1]; });
   }
@@ -122,10 +128,15 @@ struct Simd {
   SIMD_INLINE I add_i(const I& a, const I& b) {
     return each<I>([&](int i) { return a.v[i] + b.v[i]; });
   }
-  template <int n>
-  SIMD_INLINE I shift_left(const I& a) {
-    return each<I>([&](int i) { return a.v[i] * (1 << n); });
+  SIMD_INLINE I sub_i(const I& a, const I& b) {
+    return each<I>([&](int i) { return a.v[i] - b.v[i]; });
   }
+  SIMD_INLINE I load_i(const uint8_t* p) {
+    I out;
+    std::memcpy(out.v, p, sizeof out.v);
+    return out;
+  }
+  SIMD_INLINE void store_i(uint8_t* p, const I& x) { std::memcpy(p, x.v, sizeof x.v); }
   SIMD_INLINE F to_float(const I& a) {
     return each<F>([&](int i) { return static_cast<float>(a.v[i]); });
   }
@@ -138,6 +149,7 @@ struct Simd {
   SIMD_INLINE void store_i8(int8_t* p, const I& a) {
     for (int i = 0; i < 16; ++i) p[i] = static_cast<int8_t>(a.v[i]);
   }
+  SIMD_INLINE int32_t first_lane(const I& a) { return a.v[0]; }
   SIMD_INLINE int32_t sum_lanes_i(const I& a) {
     int32_t sum = 0;
     for (int i = 0; i < 16; ++i) sum += a.v[i];
@@ -164,6 +176,19 @@ struct Simd {
   }
   SIMD_INLINE B look_up(const Table& table, const B& nibbles) {
     return each<B>([&](int i) { return table.v[nibbles.v[i]]; });
+  }
+  SIMD_INLINE B add_b(const B& a, const B& b) {
+    return each<B>([&](int i) { return static_cast<uint8_t>(a.v[i] + b.v[i]); });
+  }
+  SIMD_INLINE I add_bytes(const I& sum, const B& bytes) {
+    constexpr int8_t kOnes[4] = {1, 1, 1, 1};
+    return dot(sum, bytes, kOnes);
+  }
+  SIMD_INLINE I dot_halves(const I& sum, const I& halves, int32_t pair) {
+    const int32_t low = static_cast<int16_t>(pair), high = pair >> 16;
+    return each<I>([&](int i) {
+      return sum.v[i] + static_cast<int16_t>(halves.v[i]) * low + (halves.v[i] >> 16) * high;
+    });
   }
   SIMD_INLINE I dot(const I& sum, const B& codes, const int8_t* x) {
     return each<I>([&](int i) {

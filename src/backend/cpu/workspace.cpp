@@ -14,7 +14,7 @@ Activations carve_activations(int64_t values, Carver& carver) {
   x.values = carver.take<float>(values);
   x.codes = carver.take<int8_t>(values);
   x.scales = carver.take<float>(blocks);
-  x.minus_sums = carver.take<int32_t>(blocks);
+  x.corners = carver.take<int32_t>(blocks);
   x.scaled_sums = carver.take<float>(blocks);
   return x;
 }
