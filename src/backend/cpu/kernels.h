@@ -56,10 +56,11 @@ struct Output {
 using Multiply = void (*)(const Matrix& matrix, int64_t first, int64_t n, const Activations& x,
                           int64_t n_tokens, const Output& output, const Scratch& scratch);
 
-// A matrix in panels (panel.h), or in the file's own layout where the format has no panels.
+// A matrix in panels (panel.h), or in the file's own layout where the format has no panels or the
+// matrix is only looked up by row.
 struct Matrix {
   const uint8_t* data = nullptr;  // the first panel
-  int64_t panel_stride = 0;       // bytes from one panel to the next
+  int64_t panel_stride = 0;       // bytes from one panel to the next; 0: rows are only looked up
   int64_t rows = 0, columns = 0;
   const float* bias = nullptr;  // [rows rounded up to whole panels], or null
   Format format = Format::f32;

@@ -141,9 +141,10 @@ void pack_panel(Format format, const uint8_t* rows, int64_t n_rows, int64_t colu
 }
 
 void decode_row(const Matrix& matrix, int64_t row, float* out) {
-  if (const BlockLayout* layout = code_layout(matrix.format))
-    return decode_coded_row(*layout, matrix, row, out);
-  if (is_number(matrix.format)) return decode_number_row(matrix, row, out);
+  const BlockLayout* layout = code_layout(matrix.format);
+  if (layout && matrix.panel_stride > 0) return decode_coded_row(*layout, matrix, row, out);
+  if (is_number(matrix.format) && matrix.panel_stride > 0)
+    return decode_number_row(matrix, row, out);
   const int64_t row_bytes = format_bytes(matrix.format, matrix.columns);
   format_info(matrix.format).decode(matrix.data + row * row_bytes, out, matrix.columns);
 }
