@@ -1,0 +1,197 @@
+// plumb info: what a file is, what it will take, and what the machine is.
+
+#include <algorithm>
+#include <map>
+
+#include "base/error.h"
+#include "base/machine.h"
+#include "base/text.h"
+#include "command.h"
+#include "options.h"
+#include "output.h"
+#include "stats.h"
+
+namespace plumb {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct InfoOptions {
+  ModelOptions model;
+  bool json = false, tensors = false, machine = false;
+};
+
+ordered_json machine_json() {
+  ordered_json backends = ordered_json::object();
+  for (const std::string& name : backend_names()) {
+    if (name == "auto") continue;
+    ordered_json facts = ordered_json::object();
+    for (const auto& [label, value] : make_backend({.name = name})->describe())
+      facts[label] = value;
+    backends[name] = std::move(facts);
+  }
+  return {{"processors", usable_processors()},
+          {"threads", default_threads()},
+          {"available_memory_bytes", available_memory_bytes()},
+          {"auto_backend", make_backend({})->name()},
+          {"backends", std::move(backends)}};
+}
+
+std::string machine_text(const ordered_json& m) {
+  std::string out = fmt::format("{} processors, {} threads by default, {} of memory available\n",
+                                m["processors"].get<int>(), m["threads"].get<int>(),
+                                human_bytes(m["available_memory_bytes"].get<int64_t>()));
+  for (const auto& [name, facts] : m["backends"].items()) {
+    out += fmt::format("backend {}{}\n", name, name == m["auto_backend"] ? " (auto)" : "");
+    for (const auto& [label, value] : facts.items())
+      out += fmt::format("  {:<18} {}\n", label, value.get<std::string>());
+  }
+  return out;
+}
+
+std::map<std::string, int64_t> bytes_by_format(const gguf::File& file) {
+  std::map<std::string, int64_t> bytes;
+  for (int64_t i = 0; i < file.n_tensors(); ++i) {
+    const auto tensor = file.tensor(i);
+    bytes[std::string(format_info(tensor.format).name)] += static_cast<int64_t>(tensor.data.size());
+  }
+  return bytes;
+}
+
+int64_t parameters(const gguf::File& file) {
+  int64_t n = 0;
+  for (int64_t i = 0; i < file.n_tensors(); ++i) n = saturating_add(n, file.tensor(i).n_elements());
+  return n;
+}
+
+ordered_json tensors_json(const gguf::File& file) {
+  ordered_json list = ordered_json::array();
+  for (int64_t i = 0; i < file.n_tensors(); ++i) {
+    const auto t = file.tensor(i);
+    list.push_back({{"name", t.name},
+                    {"format", format_info(t.format).name},
+                    {"shape", std::vector<int64_t>(t.ne.begin(), t.ne.begin() + t.n_dims)},
+                    {"bytes", t.data.size()}});
+  }
+  return list;
+}
+
+ordered_json vocabulary_json(const gguf::Metadata& metadata) {
+  if (!metadata.has("tokenizer.ggml.model")) return nullptr;
+  const auto tokenizer = Tokenizer::load(metadata);
+  return {{"model", tokenizer->model()},
+          {"pre", tokenizer->pre()},
+          {"tokens", tokenizer->n_tokens()},
+          {"chat_template", metadata.has("tokenizer.chat_template")}};
+}
+
+ordered_json layers_json(const ModelDesc& model) {
+  std::map<std::string, int> kinds;
+  for (const Layer& layer : model.layers)
+    ++kinds[std::visit([](const Attention&) { return "attention"; }, layer.mixer)];
+  return kinds;
+}
+
+// Files with a vocabulary and nothing else have no model to describe and need no memory.
+ordered_json file_json(const gguf::File& file, const ModelOptions& options) {
+  const gguf::Metadata& metadata = file.metadata();
+  const std::string architecture(metadata.string("general.architecture"));
+  const bool has_weights = file.n_tensors() > 0;
+  ordered_json out{
+      {"file", file.path().string()},
+      {"name", metadata.string_or("general.name", "")},
+      {"architecture", architecture},
+      {"parameters", parameters(file)},
+      {"active_parameters", parameters(file)},
+      {"tensors", file.n_tensors()},
+      {"file_bytes", file.file_bytes()},
+      {"context_length", metadata.integer_or(architecture + ".context_length", 0, 0, INT64_MAX)},
+      {"vocabulary_only", !has_weights},
+      {"layers", ordered_json::object()},
+      {"formats", bytes_by_format(file)},
+      {"vocabulary", vocabulary_json(metadata)},
+      {"context", 0},
+      {"backend", nullptr},
+      {"memory", to_json(Memory())}};
+  if (!has_weights) return out;
+  const ModelDesc model = load_model_desc(file);
+  const EngineOptions engine = options.engine_options();
+  const Plan plan = compile(model, with_defaults(engine.plan, model));
+  const auto backend = make_backend(engine.backend);
+  out["layers"] = layers_json(model);
+  out["context"] = plan.options.n_positions;
+  out["backend"] = backend->name();
+  out["memory"] = to_json(backend->memory(plan));
+  return out;
+}
+
+std::string vocabulary_text(const ordered_json& v) {
+  if (v.is_null()) return "no vocabulary";
+  return fmt::format(
+      "{} tokens, {}{}{}, {}", v["tokens"].get<int32_t>(), v["model"].get<std::string>(),
+      v["pre"] == "" ? "" : " ", v["pre"].get<std::string>(),
+      v["chat_template"] ? "with a chat template" : "no chat template (ChatML is used)");
+}
+
+std::string file_text(const gguf::File& file, const ordered_json& facts) {
+  const auto bytes = [](const ordered_json& v) { return human_bytes(v.get<int64_t>()); };
+  std::string out = fmt::format("{}\n", facts["file"].get<std::string>());
+  if (facts["name"] != "")
+    out += fmt::format("name         {}\n", facts["name"].get<std::string>());
+  out += fmt::format("file         {}, {} tensors\n", bytes(facts["file_bytes"]), file.n_tensors());
+  out += fmt::format("vocabulary   {}\n", vocabulary_text(facts["vocabulary"]));
+  if (facts["vocabulary_only"])
+    return out + "a vocabulary only: it tokenizes and renders templates, it has no weights\n";
+  out += to_text(load_model_desc(file));
+  const ordered_json& m = facts["memory"];
+  out += fmt::format(
+      "memory       {} at {} positions, backend {}: weights {}, cache {}, state {}, scratch {}\n",
+      bytes(m["total"]), facts["context"].get<int64_t>(), facts["backend"].get<std::string>(),
+      bytes(m["weights"]), bytes(m["kv"]), bytes(m["state"]), bytes(m["scratch"]));
+  return out;
+}
+
+std::string tensors_text(const ordered_json& tensors) {
+  std::string out;
+  for (const auto& t : tensors)
+    out += fmt::format("{:<32} {:<8} {:<20} {:>12}\n", t["name"].get<std::string>(),
+                       t["format"].get<std::string>(),
+                       fmt::format("{}", fmt::join(t["shape"].get<std::vector<int64_t>>(), " x ")),
+                       t["bytes"].get<int64_t>());
+  return out;
+}
+
+void show_file(const InfoOptions& options, ordered_json& all) {
+  const auto file = gguf::File::open(options.model.path());
+  const ordered_json facts = file_json(file, options.model);
+  const ordered_json tensors = options.tensors ? tensors_json(file) : ordered_json::array();
+  if (!options.json) return write_out(file_text(file, facts) + tensors_text(tensors));
+  all.update(facts);
+  if (options.tensors) all["tensor_list"] = tensors;
+}
+
+}  // namespace
+
+int info_command(std::vector<std::string> words) {
+  InfoOptions options;
+  Arguments arguments("info",
+                      "what a file is: shapes, formats, bytes, and its memory at a given -c",
+                      "plumb info -m model.gguf -c 4096");
+  options.model.attach(arguments);
+  arguments.flag("--machine", options.machine,
+                 "the machine and the kernels chosen for it; a file only with -m");
+  arguments.flag("--tensors", options.tensors, "every tensor");
+  arguments.flag("--json", options.json, "the same as JSON; sizes in bytes");
+  if (!arguments.parse(words)) return 0;
+  ordered_json all = ordered_json::object();
+  if (!options.machine || !options.model.model.empty()) show_file(options, all);
+  if (options.machine) {
+    const ordered_json machine = machine_json();
+    if (!options.json) write_out(machine_text(machine));
+    all["machine"] = machine;
+  }
+  if (options.json) write_json(all);
+  return 0;
+}
+
+}  // namespace plumb

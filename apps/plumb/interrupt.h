@@ -1,0 +1,22 @@
+#pragma once
+// Ctrl-C. It ends the program at once with exit code 130, except while an Interruptible lives: then
+// the first one only raises a flag, and the second ends the program.
+
+namespace plumb {
+
+// Once, before threads start. Error (machine): no pipe to be had.
+void install_interrupt_handler();
+
+class Interruptible {
+ public:
+  Interruptible();  // lowers the flag
+  ~Interruptible();
+  Interruptible(const Interruptible&) = delete;
+  Interruptible& operator=(const Interruptible&) = delete;
+
+  bool interrupted() const;
+  // Until fd can be read (or is closed): true. False: interrupted.
+  bool wait_for_input(int fd) const;
+};
+
+}  // namespace plumb

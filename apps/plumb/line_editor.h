@@ -1,0 +1,36 @@
+#pragma once
+// Lines from the user: with editing and history (libedit) where there is a terminal, else as they
+// come from standard input.
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace plumb {
+
+class LineEditor {
+ public:
+  // The history is read from and kept in the file; failures are ignored.
+  explicit LineEditor(std::filesystem::path history_file);
+  ~LineEditor();
+
+  enum class Event {
+    line,
+    interrupted,  // Ctrl-C; `line` is what stood there, to tell an empty prompt from a full one
+    end           // Ctrl-D or the end of the input
+  };
+  // Without the line's end. The prompt is shown on a terminal only.
+  Event read(const char* prompt, std::string& line);
+
+  bool is_interactive() const { return terminal_ != nullptr; }
+
+ private:
+  struct Terminal;
+  Event read_plain(std::string& line);
+
+  std::unique_ptr<Terminal> terminal_;  // null: plain lines
+  std::string buffer_;                  // of plain lines: read and not yet returned
+  size_t searched_ = 0;                 // bytes of it known to hold no line's end
+};
+
+}  // namespace plumb

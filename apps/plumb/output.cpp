@@ -1,0 +1,78 @@
+#include "output.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace plumb {
+namespace {
+
+bool g_verbose = false;
+
+bool write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    bytes.remove_prefix(static_cast<size_t>(n));
+  }
+  return true;
+}
+
+// https://no-color.org: present and not empty.
+bool wants_colour() {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  return stderr_is_terminal() && !(no_color && *no_color) &&
+         !(term && std::strcmp(term, "dumb") == 0);
+}
+
+std::string coloured(std::string_view text, std::string_view code) {
+  return wants_colour() ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+}
+
+}  // namespace
+
+void write_out(std::string_view bytes) {
+  if (write_all(STDOUT_FILENO, bytes)) return;
+  if (errno == EPIPE) throw OutputClosed();
+  fail_machine("standard output: cannot write: {}", std::strerror(errno));
+}
+
+void write_json(const nlohmann::ordered_json& value) {
+  write_out(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+void write_err(std::string_view text) {
+  write_all(STDERR_FILENO, text);
+}
+
+void set_verbose(bool on) {
+  g_verbose = on;
+}
+bool is_verbose() {
+  return g_verbose;
+}
+
+bool stdin_is_terminal() {
+  return ::isatty(STDIN_FILENO);
+}
+bool stdout_is_terminal() {
+  return ::isatty(STDOUT_FILENO);
+}
+bool stderr_is_terminal() {
+  return ::isatty(STDERR_FILENO);
+}
+
+std::string dim(std::string_view text) {
+  return coloured(text, "2");
+}
+std::string bold(std::string_view text) {
+  return coloured(text, "1");
+}
+
+}  // namespace plumb

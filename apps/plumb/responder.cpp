@@ -1,0 +1,44 @@
+#include "responder.h"
+
+#include "interrupt.h"
+#include "model_folder.h"
+#include "output.h"
+
+namespace plumb {
+
+void note_fallback(const Engine& engine) {
+  note("{}: no chat template in the file, ChatML is used", engine.file().path().string());
+}
+
+Responder::Responder(const ModelOptions& model, const SamplingOptions& sampling)
+    : engine_(model.path(), model.engine_options()),
+      sampler_options_(sampling.sampler(engine_.file().metadata())),
+      sampler_(make_sampler(engine_, sampler_options_, sampling.ignore_eos)),
+      session_(engine_),
+      options_{
+          .max_tokens = sampling.max_tokens, .stop = sampling.stop, .feed_tokens = model.batch} {
+  remember_model(path());
+  const int64_t n_positions = engine_.plan().options.n_positions;
+  if (n_positions > engine_.model().n_context)
+    note("-c: the model was trained for {} positions, {} may end in nonsense",
+         engine_.model().n_context, n_positions);
+  detail("model {}, backend {}, context {}, seed {}", path().string(), engine_.backend().name(),
+         n_positions, sampler_options_.seed);
+}
+
+Generation Responder::respond(std::span<const int32_t> prompt, bool streamed) {
+  const Interruptible scope;
+  bool line_open = false;
+  const Generation result =
+      generate(session_, sampler_, prompt, options_, [&](std::string_view text) {
+        if (streamed && !text.empty()) {
+          write_out(text);
+          line_open = !text.ends_with('\n');
+        }
+        return !scope.interrupted();
+      });
+  if (streamed && line_open && stdout_is_terminal()) write_out("\n");
+  return result;
+}
+
+}  // namespace plumb

@@ -1,0 +1,39 @@
+#pragma once
+// A model that answers on standard output: what `run` and `chat` share.
+
+#include <filesystem>
+#include <span>
+
+#include "generate/engine.h"
+#include "generate/generate.h"
+#include "generate/session.h"
+#include "options.h"
+
+namespace plumb {
+
+// Says that the file has no chat template.
+void note_fallback(const Engine& engine);
+
+class Responder {
+ public:
+  Responder(const ModelOptions& model, const SamplingOptions& sampling);
+
+  Engine& engine() { return engine_; }
+  Session& session() { return session_; }
+  const std::filesystem::path& path() const { return engine_.file().path(); }
+  const SamplerOptions& sampler_options() const { return sampler_options_; }
+
+  // Answers, as it comes where `streamed`. Ctrl-C ends the answer.
+  Generation respond(std::span<const int32_t> prompt, bool streamed);
+  // The random numbers start again.
+  void reset() { sampler_.reset(); }
+
+ private:
+  Engine engine_;
+  SamplerOptions sampler_options_;
+  Sampler sampler_;
+  Session session_;
+  GenerateOptions options_;
+};
+
+}  // namespace plumb

@@ -1,0 +1,76 @@
+// plumb run: answers one prompt.
+
+#include "base/error.h"
+#include "command.h"
+#include "generate/chat_prompt.h"
+#include "output.h"
+#include "responder.h"
+#include "stats.h"
+
+namespace plumb {
+namespace {
+
+struct RunOptions {
+  TextOptions prompt;
+  ModelOptions model;
+  SamplingOptions sampling;
+  std::optional<std::string> system;
+  bool raw = false, json = false, no_stats = false;
+};
+
+std::vector<int32_t> prompt_ids(const RunOptions& options, const std::string& text,
+                                const Engine& engine) {
+  if (options.raw) return encode_to_continue(engine.tokenizer(), text);
+  ChatPrompt chat(engine.file().metadata(), engine.tokenizer());
+  if (chat.is_fallback()) note_fallback(engine);
+  std::vector<Message> messages;
+  if (options.system) messages.push_back({"system", *options.system});
+  messages.push_back({"user", text});
+  return chat.encode(messages);
+}
+
+nlohmann::ordered_json to_json(const Generation& g, const Stats& stats, Responder& model) {
+  return {{"text", g.text},
+          {"ids", g.ids},
+          {"prompt_tokens", g.prompt_tokens},
+          {"generated_tokens", g.ids.size()},
+          {"stop", stop_reason_name(g.stop)},
+          {"seed", model.sampler_options().seed},
+          {"model", model.path().string()},
+          {"backend", model.engine().backend().name()},
+          {"timings", timings_json(stats)},
+          {"memory", to_json(stats.memory)}};
+}
+
+}  // namespace
+
+int run_command(std::vector<std::string> words) {
+  RunOptions options;
+  Arguments arguments("run", "answers one prompt",
+                      "plumb run -p 'Why is the sky blue?' -n 200 --temp 0");
+  options.prompt.attach(arguments);
+  arguments.text("--system,-sys,--system-prompt", options.system, "what the model should be");
+  arguments.flag("--raw", options.raw, "continue the text as it stands, without a chat template");
+  options.sampling.attach(arguments);
+  options.model.attach(arguments);
+  arguments.flag("--json", options.json, "one JSON object at the end instead of text");
+  arguments.flag("--no-stats", options.no_stats, "no figures at the end");
+  if (!arguments.parse(words)) return 0;
+  options.sampling.check();
+  if (options.raw && options.system) fail("run: expected one of --raw and --system, got both");
+  const std::string text = options.prompt.read("run");
+
+  Responder model(options.model, options.sampling);
+  const std::vector<int32_t> ids = prompt_ids(options, text, model.engine());
+  const Generation g = model.respond(ids, !options.json);
+  if (options.json) {
+    write_json(to_json(g, stats_of(model.engine(), g, options.model.threads()), model));
+  } else if (!options.no_stats) {
+    const Stats stats = stats_of(model.engine(), g, options.model.threads());
+    if (stderr_is_terminal()) write_err("\n");
+    write_err(dim(to_text(stats)));
+  }
+  return g.stop == StopReason::interrupt ? 130 : 0;
+}
+
+}  // namespace plumb

@@ -1,0 +1,89 @@
+#include "stats.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "measure/bandwidth.h"
+
+namespace plumb {
+namespace {
+
+using nlohmann::ordered_json;
+
+double rate(int64_t n, double seconds) {
+  return n > 0 && seconds > 0 ? static_cast<double>(n) / seconds : 0;
+}
+
+// The i-th decoded token sees the prompt, those before it and itself.
+double bytes_per_decoded_token(const Plan& plan, const Generation& g) {
+  const double depth =
+      static_cast<double>(g.prompt_tokens) + static_cast<double>(g.decoded_tokens + 1) / 2;
+  return static_cast<double>(weight_bytes_per_token(plan)) +
+         depth * static_cast<double>(plan.cache.bytes_per_position());
+}
+
+std::string rate_text(double tokens_per_second) {
+  return tokens_per_second > 0 ? fmt::format("{:9.1f} tok/s", tokens_per_second) : "";
+}
+
+std::string bandwidth_text(const Stats& s) {
+  if (s.gbps <= 0) return "";
+  std::string out = fmt::format("   {:.1f} GB/s", s.gbps);
+  if (s.limit_gbps > 0)
+    out += fmt::format(", {:.0f} % of the {:.1f} GB/s that {} thread{} read (measured just now)",
+                       100 * s.share(), s.limit_gbps, s.n_threads, s.n_threads == 1 ? "" : "s");
+  return out;
+}
+
+}  // namespace
+
+Stats stats_of(const Engine& engine, const Generation& g, int n_threads) {
+  Stats s{.prompt_tokens = g.prompt_tokens,
+          .reused_tokens = g.reused_tokens,
+          .generated_tokens = static_cast<int64_t>(g.ids.size()),
+          .prompt_seconds = g.prompt_seconds,
+          .generate_seconds = g.generate_seconds,
+          .prompt_rate = rate(g.fed_tokens, g.prompt_seconds),
+          .generate_rate = rate(g.decoded_tokens, g.generate_seconds),
+          .bytes_per_token = bytes_per_decoded_token(engine.plan(), g),
+          .n_threads = n_threads,
+          .memory = engine.memory()};
+  s.gbps = s.generate_rate * s.bytes_per_token / 1e9;
+  s.limit_gbps = s.gbps > 0 ? measure_read_bandwidth(n_threads) / 1e9 : 0;
+  return s;
+}
+
+std::string to_text(const Stats& s) {
+  const Memory& m = s.memory;
+  const std::string reused =
+      s.reused_tokens > 0 ? fmt::format("   ({} reused)", s.reused_tokens) : "";
+  return fmt::format(
+      "prompt    {:6} tokens {}{}\n"
+      "generated {:6} tokens {}{}\n"
+      "memory    {}: weights {}, cache {}, scratch {}\n",
+      s.prompt_tokens, rate_text(s.prompt_rate), reused, s.generated_tokens,
+      rate_text(s.generate_rate), bandwidth_text(s), human_bytes(m.total()), human_bytes(m.weights),
+      human_bytes(saturating_add(m.kv, m.state)), human_bytes(m.scratch));
+}
+
+ordered_json timings_json(const Stats& s) {
+  return {{"prompt_seconds", s.prompt_seconds},
+          {"prompt_tokens_per_second", s.prompt_rate},
+          {"generate_seconds", s.generate_seconds},
+          {"generated_tokens_per_second", s.generate_rate},
+          {"bytes_per_token", s.bytes_per_token},
+          {"gbps", s.gbps},
+          {"limit_gbps", s.limit_gbps},
+          {"share_of_limit", s.share()},
+          {"threads", s.n_threads}};
+}
+
+ordered_json to_json(const Memory& m) {
+  return {{"weights", m.weights},
+          {"kv", m.kv},
+          {"state", m.state},
+          {"scratch", m.scratch},
+          {"total", m.total()}};
+}
+
+}  // namespace plumb

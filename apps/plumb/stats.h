@@ -1,0 +1,33 @@
+#pragma once
+// What a generation cost, beside the limit of the machine: the last lines of `run`, and its JSON.
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "generate/engine.h"
+#include "generate/generate.h"
+
+namespace plumb {
+
+struct Stats {
+  int64_t prompt_tokens, reused_tokens, generated_tokens;
+  double prompt_seconds, generate_seconds;
+  double prompt_rate;      // tokens per second, of those that were computed; 0 where none were
+  double generate_rate;    // decoded tokens per second; 0 where none were
+  double bytes_per_token;  // weights, and the cache at the mean depth, as the plan says
+  double gbps;             // of reading them, 10^9 bytes
+  double limit_gbps;       // read bandwidth measured just now with n_threads; 0: not measured
+  int n_threads;
+  Memory memory;
+
+  double share() const { return limit_gbps > 0 ? gbps / limit_gbps : 0; }
+};
+
+// Measures the read bandwidth where tokens were decoded, which takes about 0.1 s.
+Stats stats_of(const Engine& engine, const Generation& generation, int n_threads);
+
+std::string to_text(const Stats& stats);                  // lines
+nlohmann::ordered_json timings_json(const Stats& stats);  // times, rates, bandwidths
+nlohmann::ordered_json to_json(const Memory& memory);
+
+}  // namespace plumb
