@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "backend/cpu/cpu.h"
 #include "backend/reference/reference.h"
 #include "measure/check.h"
 #include "support/smollm2.h"
@@ -88,6 +89,39 @@ TEST_F(SmolLm2Test, ReferenceBatchAgainstOneByOne) {
   }
   std::printf("batch against one by one: %.2e\n", largest);
   EXPECT_LE(largest, 1e-5);
+}
+
+// The default cache (f16) and two threads, as users run it.
+TEST_F(SmolLm2Test, CpuIsAsCloseToExactAsLlamaCpp) {
+  const Plan plan = compile(
+      model->model, {.n_positions = 256, .n_sequences = 5, .max_batch = 512, .max_logits = 512});
+  const auto cpu = make_cpu_backend(2, "")->compile(plan);
+  const auto exact = test::logits_of_texts(*reference, data),
+             got = test::logits_of_texts(*cpu, data);
+  double divergence = 0;
+  int64_t positions = 0, same_top = 0;
+  for (size_t t = 0; t < exact.size(); ++t)
+    for (size_t i = 0; i < exact[t].size(); ++i, ++positions) {
+      divergence += test::kl_divergence(exact[t][i], got[t][i]);
+      same_top += std::max_element(exact[t][i].begin(), exact[t][i].end()) - exact[t][i].begin() ==
+                  std::max_element(got[t][i].begin(), got[t][i].end()) - got[t][i].begin();
+    }
+  divergence /= static_cast<double>(positions);
+  std::printf(
+      "mean KL divergence over %ld positions: %.5f (llama.cpp %.5f), same most likely token %.1f "
+      "%%\n",
+      static_cast<long>(positions), divergence, data.llama_cpp_kld,
+      100.0 * static_cast<double>(same_top) / static_cast<double>(positions));
+  EXPECT_LE(divergence, data.llama_cpp_kld);
+}
+
+TEST_F(SmolLm2Test, CheckFindsNothingInTheCpuBackend) {
+  const auto cpu = make_cpu_backend(2, "")->compile(model->plan);
+  const CheckResult result = check(model->plan, *reference, *cpu, data.texts.front().ids);
+  ASSERT_TRUE(result.largest);
+  std::printf("largest difference of a step: %s, %.2e of its largest value\n",
+              result.largest->name.c_str(), result.largest->max_rel);
+  EXPECT_FALSE(result.first) << result.first->name << " " << result.first->max_rel;
 }
 
 }  // namespace
