@@ -1,7 +1,5 @@
 #include "gguf/cursor.h"
 
-#include <algorithm>
-
 #include "base/text.h"
 
 namespace plumb::gguf {

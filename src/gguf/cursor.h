@@ -3,6 +3,7 @@
 // walks the header when the file is opened (everything is checked then) and decodes single keys and
 // tensors later.
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -20,6 +21,16 @@ struct Place {
   std::string_view name = {};  // once known
   std::string text() const;
 };
+
+// The text at a place that was read before: what a sort or search compares, many times over. Never
+// leaves the file, whatever has become of it meanwhile.
+inline std::string_view text_at(std::span<const uint8_t> bytes, uint64_t at) {
+  uint64_t length;
+  std::memcpy(&length, bytes.data() + at, sizeof length);
+  const uint64_t begin = at + sizeof length;
+  return {reinterpret_cast<const char*>(bytes.data() + begin),
+          std::min<uint64_t>(length, bytes.size() - begin)};
+}
 
 class Cursor {
  public:

@@ -114,17 +114,21 @@ void File::add_tensors(Cursor& cursor, uint64_t n_tensors) {
 // The data of the last part's tensors: aligned, inside the file, and not shared.
 void File::check_data(size_t first, uint64_t alignment) const {
   const Part& part = parts_.back();
-  std::vector<uint32_t> by_offset(tensors_.size() - first);
-  std::iota(by_offset.begin(), by_offset.end(), static_cast<uint32_t>(first));
   const auto at = [&](uint32_t i) {
     Cursor cursor(part.name, part.bytes(), tensors_[i].descriptor);
     return read_descriptor(cursor);
   };
-  std::ranges::sort(by_offset, {}, [&](uint32_t i) { return at(i).offset; });
+  std::vector<std::pair<uint64_t, uint32_t>> by_offset;
+  by_offset.reserve(tensors_.size() - first);
+  for (size_t i = first; i < tensors_.size(); ++i) {
+    const auto index = static_cast<uint32_t>(i);
+    by_offset.emplace_back(at(index).offset, index);
+  }
+  std::ranges::sort(by_offset);
   const uint64_t size = part.bytes().size(), section = size - std::min(size, part.data_start);
   Descriptor last{};
-  for (const uint32_t i : by_offset) {
-    const Descriptor d = at(i);
+  for (const auto& [offset, index] : by_offset) {
+    const Descriptor d = at(index);
     const auto reject = [&](const std::string& expected, const std::string& got) {
       fail("[gguf] {}: tensor {}: expected {}, got {}", part.name, quoted(d.name), expected, got);
     };
@@ -171,8 +175,7 @@ void File::index_names() {
 }
 
 std::string_view File::name_of(const TensorRef& ref) const {
-  const Part& part = parts_[ref.part];
-  return Cursor(part.name, part.bytes(), ref.descriptor).text("name");
+  return text_at(parts_[ref.part].bytes(), ref.descriptor);
 }
 
 TensorView File::tensor(int64_t index) const {

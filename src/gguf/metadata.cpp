@@ -84,8 +84,7 @@ Metadata Metadata::read(Cursor& cursor, uint64_t n_pairs, std::span<const uint8_
 }
 
 std::string_view Metadata::key(int64_t index) const {
-  Cursor cursor(file_name_, bytes_, entries_[static_cast<size_t>(index)]);
-  return cursor.text("name");
+  return text_at(bytes_, entries_[static_cast<size_t>(index)]);
 }
 
 Value Metadata::value(int64_t index) const {
