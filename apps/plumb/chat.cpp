@@ -38,7 +38,7 @@ class Chat {
       : options_(options),
         model_(options.model, options.sampling),
         prompt_(model_.engine().file().metadata(), model_.engine().tokenizer()),
-        editor_(model_folder() / ".chat-history") {
+        editor_(model_folder() / ".chat-history", ctrl_c_) {
     conversation_.system = options.system;
     if (prompt_.is_fallback()) note_fallback(model_.engine());
   }
@@ -58,6 +58,7 @@ class Chat {
   const ChatOptions& options_;
   Responder model_;
   ChatPrompt prompt_;
+  Interruptible ctrl_c_;  // from here on; before, Ctrl-C ends the program
   LineEditor editor_;
   Conversation conversation_;
   std::optional<Generation> last_;
@@ -159,7 +160,8 @@ void Chat::answer(const std::string& text) {
           "the conversation does not fit: expected less than {} tokens (-c), got {}; /reset "
           "starts again",
           n_positions, ids.size());
-    last_ = model_.respond(ids, true);
+    last_ = model_.respond(ids, true, ctrl_c_);
+    ctrl_c_.lower();
   } catch (...) {
     conversation_.messages.pop_back();
     throw;

@@ -3,12 +3,13 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "json_input.h"
 
 namespace plumb {
 namespace {
 
 using nlohmann::ordered_json;
+
+constexpr int64_t kLargest = int64_t{64} << 20;
 
 std::string text_field(const std::string& where, const ordered_json& object, const char* name) {
   const auto field = object.find(name);
@@ -43,7 +44,7 @@ void Conversation::save(const std::filesystem::path& path, const std::string& mo
 }
 
 Conversation Conversation::load(const std::filesystem::path& path) {
-  const ordered_json file = read_json(path.string());
+  const ordered_json file = parse_template_json(read_file(path, kLargest), path.string());
   if (!file.is_object()) fail("{}: expected an object, got {}", path.string(), file.type_name());
   const auto list = file.find("messages");
   if (list == file.end() || !list->is_array())

@@ -28,11 +28,6 @@ void on_interrupt(int) {
   errno = saved;
 }
 
-void drain_pipe() {
-  char byte;
-  while (::read(g_pipe[0], &byte, 1) > 0) continue;
-}
-
 }  // namespace
 
 void install_interrupt_handler() {
@@ -49,8 +44,7 @@ void install_interrupt_handler() {
 
 Interruptible::Interruptible() {
   CHECK(!g_interruptible, "one at a time");
-  drain_pipe();
-  g_interrupted = false;
+  lower();
   g_interruptible = true;
 }
 
@@ -60,6 +54,12 @@ Interruptible::~Interruptible() {
 
 bool Interruptible::interrupted() const {
   return g_interrupted;
+}
+
+void Interruptible::lower() {
+  char byte;
+  while (::read(g_pipe[0], &byte, 1) > 0) continue;
+  g_interrupted = false;
 }
 
 bool Interruptible::wait_for_input(int fd) const {

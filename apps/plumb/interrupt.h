@@ -9,12 +9,13 @@ void install_interrupt_handler();
 
 class Interruptible {
  public:
-  Interruptible();  // lowers the flag
+  Interruptible();
   ~Interruptible();
   Interruptible(const Interruptible&) = delete;
   Interruptible& operator=(const Interruptible&) = delete;
 
   bool interrupted() const;
+  void lower();  // the Ctrl-C has had its effect
   // Until fd can be read (or is closed): true. False: interrupted.
   bool wait_for_input(int fd) const;
 };

@@ -11,7 +11,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "interrupt.h"
 #include "output.h"
 
 namespace plumb {
@@ -35,10 +34,11 @@ struct LineEditor::Terminal {
   HistEvent event{};
   std::filesystem::path history_file;
   const char* prompt = "";
-  const Interruptible* interruptible = nullptr;
+  Interruptible& interruptible;
   std::string interrupted_line;
 
-  explicit Terminal(std::filesystem::path file) : history_file(std::move(file)) {
+  Terminal(std::filesystem::path file, Interruptible& ctrl_c)
+      : history_file(std::move(file)), interruptible(ctrl_c) {
     use_utf8();
     editor = ::el_init("plumb", stdin, stderr, stderr);
     history = ::history_init();
@@ -72,7 +72,7 @@ struct LineEditor::Terminal {
     Terminal& self = of(e);
     std::mbstate_t state{};
     for (;;) {
-      if (!self.interruptible->wait_for_input(STDIN_FILENO)) {
+      if (!self.interruptible.wait_for_input(STDIN_FILENO)) {
         const LineInfo* info = ::el_line(e);
         self.interrupted_line.assign(info->buffer, info->lastchar);
         errno = EINTR;
@@ -89,14 +89,13 @@ struct LineEditor::Terminal {
   }
 
   Event read(const char* shown, std::string& line) {
-    const Interruptible scope;
-    interruptible = &scope;
     prompt = shown;
     ::el_resize(editor);
     int count = 0;
     const char* text = ::el_gets(editor, &count);
-    if (scope.interrupted()) {
+    if (interruptible.interrupted()) {
       line = interrupted_line;
+      interruptible.lower();
       write_err("\n");
       return Event::interrupted;
     }
@@ -116,9 +115,10 @@ struct LineEditor::Terminal {
   }
 };
 
-LineEditor::LineEditor(std::filesystem::path history_file) {
+LineEditor::LineEditor(std::filesystem::path history_file, Interruptible& interruptible)
+    : interruptible_(interruptible) {
   if (stdin_is_terminal() && stderr_is_terminal())
-    terminal_ = std::make_unique<Terminal>(std::move(history_file));
+    terminal_ = std::make_unique<Terminal>(std::move(history_file), interruptible);
 }
 
 LineEditor::~LineEditor() = default;
@@ -128,7 +128,6 @@ LineEditor::Event LineEditor::read(const char* prompt, std::string& line) {
 }
 
 LineEditor::Event LineEditor::read_plain(std::string& line) {
-  const Interruptible scope;
   for (;;) {
     const size_t end = buffer_.find('\n', searched_);
     if (end != std::string::npos) {
@@ -141,8 +140,9 @@ LineEditor::Event LineEditor::read_plain(std::string& line) {
     if (buffer_.size() > kLongestLine)
       fail("standard input: expected lines of at most {}, got a longer one",
            human_bytes(kLongestLine));
-    if (!scope.wait_for_input(STDIN_FILENO)) {
+    if (!interruptible_.wait_for_input(STDIN_FILENO)) {
       line = buffer_;
+      interruptible_.lower();
       return Event::interrupted;
     }
     char piece[1 << 16];

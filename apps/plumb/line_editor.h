@@ -6,17 +6,19 @@
 #include <memory>
 #include <string>
 
+#include "interrupt.h"
+
 namespace plumb {
 
 class LineEditor {
  public:
   // The history is read from and kept in the file; failures are ignored.
-  explicit LineEditor(std::filesystem::path history_file);
+  LineEditor(std::filesystem::path history_file, Interruptible& interruptible);
   ~LineEditor();
 
   enum class Event {
     line,
-    interrupted,  // Ctrl-C; `line` is what stood there, to tell an empty prompt from a full one
+    interrupted,  // Ctrl-C, which is lowered; `line` is what stood there
     end           // Ctrl-D or the end of the input
   };
   // Without the line's end. The prompt is shown on a terminal only.
@@ -28,6 +30,7 @@ class LineEditor {
   struct Terminal;
   Event read_plain(std::string& line);
 
+  Interruptible& interruptible_;
   std::unique_ptr<Terminal> terminal_;  // null: plain lines
   std::string buffer_;                  // of plain lines: read and not yet returned
   size_t searched_ = 0;                 // bytes of it known to hold no line's end

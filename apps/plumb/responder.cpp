@@ -1,6 +1,5 @@
 #include "responder.h"
 
-#include "interrupt.h"
 #include "model_folder.h"
 #include "output.h"
 
@@ -26,8 +25,8 @@ Responder::Responder(const ModelOptions& model, const SamplingOptions& sampling)
          n_positions, sampler_options_.seed);
 }
 
-Generation Responder::respond(std::span<const int32_t> prompt, bool streamed) {
-  const Interruptible scope;
+Generation Responder::respond(std::span<const int32_t> prompt, bool streamed,
+                              const Interruptible& ctrl_c) {
   bool line_open = false;
   const Generation result =
       generate(session_, sampler_, prompt, options_, [&](std::string_view text) {
@@ -35,7 +34,7 @@ Generation Responder::respond(std::span<const int32_t> prompt, bool streamed) {
           write_out(text);
           line_open = !text.ends_with('\n');
         }
-        return !scope.interrupted();
+        return !ctrl_c.interrupted();
       });
   if (streamed && line_open && stdout_is_terminal()) write_out("\n");
   return result;

@@ -7,6 +7,7 @@
 #include "generate/engine.h"
 #include "generate/generate.h"
 #include "generate/session.h"
+#include "interrupt.h"
 #include "options.h"
 
 namespace plumb {
@@ -23,8 +24,8 @@ class Responder {
   const std::filesystem::path& path() const { return engine_.file().path(); }
   const SamplerOptions& sampler_options() const { return sampler_options_; }
 
-  // Answers, as it comes where `streamed`. Ctrl-C ends the answer.
-  Generation respond(std::span<const int32_t> prompt, bool streamed);
+  // Answers, as it comes where `streamed`, until Ctrl-C at the latest.
+  Generation respond(std::span<const int32_t> prompt, bool streamed, const Interruptible& ctrl_c);
   // The random numbers start again.
   void reset() { sampler_.reset(); }
 

@@ -19,9 +19,9 @@ struct RunOptions {
 };
 
 std::vector<int32_t> prompt_ids(const RunOptions& options, const std::string& text,
-                                const Engine& engine) {
+                                const Engine& engine, TemplateRenderer renderer) {
   if (options.raw) return encode_to_continue(engine.tokenizer(), text);
-  ChatPrompt chat(engine.file().metadata(), engine.tokenizer());
+  ChatPrompt chat(engine.file().metadata(), engine.tokenizer(), std::move(renderer));
   if (chat.is_fallback()) note_fallback(engine);
   std::vector<Message> messages;
   if (options.system) messages.push_back({"system", *options.system});
@@ -54,19 +54,21 @@ int run_command(std::vector<std::string> words) {
   options.sampling.attach(arguments);
   options.model.attach(arguments);
   arguments.flag("--json", options.json, "one JSON object at the end instead of text");
-  arguments.flag("--no-stats", options.no_stats, "no figures at the end");
+  arguments.flag("--no-stats", options.no_stats,
+                 "no figures at the end, and no measuring for them");
   if (!arguments.parse(words)) return 0;
   options.sampling.check();
   if (options.raw && options.system) fail("run: expected one of --raw and --system, got both");
   const std::string text = options.prompt.read("run");
 
+  TemplateRenderer renderer;
+  if (!options.raw) renderer.start();  // while the model is loaded
   Responder model(options.model, options.sampling);
-  const std::vector<int32_t> ids = prompt_ids(options, text, model.engine());
-  const Generation g = model.respond(ids, !options.json);
-  if (options.json) {
-    write_json(to_json(g, stats_of(model.engine(), g, options.model.threads()), model));
-  } else if (!options.no_stats) {
-    const Stats stats = stats_of(model.engine(), g, options.model.threads());
+  const auto ids = prompt_ids(options, text, model.engine(), std::move(renderer));
+  const Generation g = model.respond(ids, !options.json, Interruptible());
+  const Stats stats = stats_of(model.engine(), g, options.model.threads(), !options.no_stats);
+  if (options.json) write_json(to_json(g, stats, model));
+  if (!options.json && !options.no_stats) {
     if (stderr_is_terminal()) write_err("\n");
     write_err(dim(to_text(stats)));
   }

@@ -37,7 +37,7 @@ std::string bandwidth_text(const Stats& s) {
 
 }  // namespace
 
-Stats stats_of(const Engine& engine, const Generation& g, int n_threads) {
+Stats stats_of(const Engine& engine, const Generation& g, int n_threads, bool measure_limit) {
   Stats s{.prompt_tokens = g.prompt_tokens,
           .reused_tokens = g.reused_tokens,
           .generated_tokens = static_cast<int64_t>(g.ids.size()),
@@ -49,7 +49,7 @@ Stats stats_of(const Engine& engine, const Generation& g, int n_threads) {
           .n_threads = n_threads,
           .memory = engine.memory()};
   s.gbps = s.generate_rate * s.bytes_per_token / 1e9;
-  s.limit_gbps = s.gbps > 0 ? measure_read_bandwidth(n_threads) / 1e9 : 0;
+  s.limit_gbps = measure_limit && s.gbps > 0 ? measure_read_bandwidth(n_threads) / 1e9 : 0;
   return s;
 }
 

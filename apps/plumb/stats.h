@@ -23,8 +23,9 @@ struct Stats {
   double share() const { return limit_gbps > 0 ? gbps / limit_gbps : 0; }
 };
 
-// Measures the read bandwidth where tokens were decoded, which takes about 0.1 s.
-Stats stats_of(const Engine& engine, const Generation& generation, int n_threads);
+// measure_limit: the read bandwidth too, where tokens were decoded, which takes about 0.1 s.
+Stats stats_of(const Engine& engine, const Generation& generation, int n_threads,
+               bool measure_limit = true);
 
 std::string to_text(const Stats& stats);                  // lines
 nlohmann::ordered_json timings_json(const Stats& stats);  // times, rates, bandwidths

@@ -4,8 +4,6 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "command.h"
-#include "json_input.h"
-#include "model_folder.h"
 #include "options.h"
 #include "output.h"
 #include "text/chat_template.h"
@@ -14,6 +12,8 @@ namespace plumb {
 namespace {
 
 using nlohmann::ordered_json;
+
+constexpr int64_t kLargest = int64_t{64} << 20;  // bytes of a file; rendering has limits of its own
 
 struct TemplateOptions {
   ModelOptions model;
@@ -28,11 +28,11 @@ void set_variable(const std::string& word, ordered_json& variables) {
   if (equals == 0 || equals == std::string::npos)
     fail("--var: expected NAME=JSON, got {}", plumb::quoted(word));
   const std::string name = word.substr(0, equals);
-  variables[name] = parse_json("--var " + name, word.substr(equals + 1));
+  variables[name] = parse_template_json(word.substr(equals + 1), "--var " + name);
 }
 
 ordered_json read_list(const std::string& file) {
-  ordered_json list = read_json(file);
+  ordered_json list = parse_template_json(read_file(file, kLargest), file);
   if (!list.is_array()) fail("{}: expected an array, got {}", file, list.type_name());
   return list;
 }
@@ -44,14 +44,14 @@ std::string text_of(const Tokenizer& tokenizer, std::optional<int32_t> id) {
 // From a model its own template and its tokens' names; a template file goes without a model.
 std::string source_of(const TemplateOptions& options, TemplateInput& input) {
   if (options.template_file && options.model.model.empty())
-    return read_file(*options.template_file, int64_t{16} << 20);
+    return read_file(*options.template_file, kLargest);
   const auto file = gguf::File::open(options.model.path());
   if (file.metadata().has("tokenizer.ggml.model")) {
     const auto tokenizer = Tokenizer::load(file.metadata());
     input.bos_token = text_of(*tokenizer, tokenizer->bos());
     input.eos_token = text_of(*tokenizer, tokenizer->eos());
   }
-  if (options.template_file) return read_file(*options.template_file, int64_t{16} << 20);
+  if (options.template_file) return read_file(*options.template_file, kLargest);
   const ChatTemplate found = chat_template_of(file.metadata());
   if (found.is_fallback)
     note("{}: no chat template in the file, this is ChatML", file.path().string());

@@ -19,8 +19,11 @@ std::vector<int32_t> without_end(const Tokenizer& tokenizer, std::vector<int32_t
 
 }  // namespace
 
-ChatPrompt::ChatPrompt(const gguf::Metadata& metadata, const Tokenizer& tokenizer)
-    : tokenizer_(&tokenizer), template_(chat_template_of(metadata)) {}
+ChatPrompt::ChatPrompt(const gguf::Metadata& metadata, const Tokenizer& tokenizer,
+                       TemplateRenderer renderer)
+    : tokenizer_(&tokenizer),
+      template_(chat_template_of(metadata)),
+      renderer_(std::move(renderer)) {}
 
 std::vector<int32_t> ChatPrompt::encode(std::span<const Message> messages) {
   std::vector<std::string_view> texts{template_.source};

@@ -21,8 +21,9 @@ struct Message {
 
 class ChatPrompt {
  public:
-  // Both must outlive it.
-  ChatPrompt(const gguf::Metadata& metadata, const Tokenizer& tokenizer);
+  // The tokenizer must outlive it. The renderer may have been started beforehand.
+  ChatPrompt(const gguf::Metadata& metadata, const Tokenizer& tokenizer,
+             TemplateRenderer renderer = TemplateRenderer());
 
   bool is_fallback() const { return template_.is_fallback; }  // the file has no template
 

@@ -98,7 +98,7 @@ TEST_F(Chat, WhatIsLoadedIsChecked) {
       {R"({"messages":[{"role":"user","content":"x"}]})", "answer"},
       {R"({"messages":[{"role":"user","content":"x"},{"role":"system","content":"y"}]})",
        "assistant"},
-      {"{\"messages\":" + std::string(100000, '['), "nested"}};
+      {"{\"messages\":" + std::string(100000, '['), "nesting"}};
   for (const auto& [content, word] : bad) {
     const std::string file = folder_.add("bad.json", content).string();
     const Finished f = chat("/load " + file + "\nHello\n", {"--no-stats"});

@@ -130,7 +130,7 @@ TEST_F(Template, WhatCannotBeRead) {
   expect_refused(tiny({"template", "--messages", folder_.add("object", "{}").string()}),
                  {"array", "object"});
   const std::string deep = folder_.add("deep", std::string(100000, '[')).string();
-  expect_refused(tiny({"template", "--messages", deep}), {"deep", "nested"});
+  expect_refused(tiny({"template", "--messages", deep}), {"deep", "nesting"});
   expect_refused(tiny({"template", "--messages", messages, "--var", "x"}), {"--var", "NAME=JSON"});
   expect_refused(tiny({"template", "--messages", messages, "--var", "x=y"}), {"--var x", "JSON"});
   const std::string broken = folder_.add("t", "{% if %}").string();
