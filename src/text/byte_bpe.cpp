@@ -19,6 +19,9 @@ class ByteBpe final : public FragmentEncoder {
         whole_pieces_(rule.ignore_merges) {
     for (size_t byte = 0; byte < symbols_.size(); ++byte)
       symbols_[byte] = merges_.symbol(spell_byte(static_cast<uint8_t>(byte)), vocabulary);
+    byte_merges_.reserve(symbols_.size() * symbols_.size());
+    for (const int32_t left : symbols_)
+      for (const int32_t right : symbols_) byte_merges_.push_back(merges_.find(left, right));
   }
 
   void encode(std::string_view fragment, Encoding& encoding) const override {
@@ -42,7 +45,8 @@ class ByteBpe final : public FragmentEncoder {
     merger.clear();
     for (uint32_t i = 0; i < piece.size(); ++i) merger.push({byte_symbol(piece[i]), i, 1});
     const auto merge_of = [&](const Symbol& left, const Symbol& right) {
-      return merges_.find(left.id, right.id);
+      return left.length + right.length == 2 ? byte_merge(piece[left.begin], piece[right.begin])
+                                             : merges_.find(left.id, right.id);
     };
     merger.run(merge_of, [&](const Symbol& symbol) { emit(symbol, piece, encoding.ids); });
   }
@@ -58,11 +62,16 @@ class ByteBpe final : public FragmentEncoder {
   bool is_token(int32_t symbol) const { return symbol >= 0 && symbol < vocabulary_.size(); }
   int32_t byte_symbol(char byte) const { return symbols_[static_cast<uint8_t>(byte)]; }
 
+  const Merge& byte_merge(char left, char right) const {
+    return byte_merges_[size_t{static_cast<uint8_t>(left)} << 8 | static_cast<uint8_t>(right)];
+  }
+
   const Vocabulary& vocabulary_;
   MergeTable merges_;
   PreTokenizer pre_tokenizer_;
   bool whole_pieces_;
   std::array<int32_t, 256> symbols_{};  // of each byte; -1: none
+  std::vector<Merge> byte_merges_;      // [256, 256] of two bytes: a third of all look-ups, at hand
 };
 
 }  // namespace

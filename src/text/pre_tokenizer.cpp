@@ -107,7 +107,7 @@ class PreTokenizer::Regex {
     code_ = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), 0, &error,
                           &at, nullptr);
     CHECK(code_ != nullptr, "{}: error {} at {}", pattern, error, at);
-    pcre2_jit_compile(code_, PCRE2_JIT_COMPLETE);
+    jit_ = pcre2_jit_compile(code_, PCRE2_JIT_COMPLETE) == 0;
     limits_ = pcre2_match_context_create(nullptr);
     CHECK(limits_ != nullptr);
     pcre2_set_match_limit(limits_, UINT32_MAX);
@@ -131,12 +131,17 @@ class PreTokenizer::Regex {
   }
 
  private:
+  int match_at(PCRE2_SPTR subject, size_t size, size_t from, pcre2_match_data* match) const {
+    return jit_ ? pcre2_jit_match(code_, subject, size, from, 0, match, limits_)
+                : pcre2_match(code_, subject, size, from, 0, match, limits_);
+  }
+
   void cut(std::string_view piece, pcre2_match_data* match, std::vector<uint32_t>& out) const {
     const auto* subject = reinterpret_cast<PCRE2_SPTR>(piece.data());
     const PCRE2_SIZE* range = pcre2_get_ovector_pointer(match);
     size_t done = 0;
     while (done < piece.size()) {
-      const int rc = pcre2_match(code_, subject, piece.size(), done, 0, match, limits_);
+      const int rc = match_at(subject, piece.size(), done, match);
       if (rc == PCRE2_ERROR_NOMATCH) break;
       if (rc < 0) fail_machine("[text] the pre-tokenizer gave up: PCRE2 error {}", rc);
       CHECK(range[1] > done, "an empty match at {}", done);
@@ -149,6 +154,7 @@ class PreTokenizer::Regex {
 
   pcre2_code* code_ = nullptr;
   pcre2_match_context* limits_ = nullptr;
+  bool jit_ = false;
 };
 
 PreTokenizer::PreTokenizer(std::span<const std::string_view> regexes) {

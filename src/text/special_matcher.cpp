@@ -110,10 +110,12 @@ std::vector<SpecialMatcher::Candidate> SpecialMatcher::candidates(std::string_vi
   std::vector<Candidate> out;
   uint32_t node = 0;
   for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<uint8_t>(text[i]);
-    if (node == 0 && !starts_[byte]) continue;
-    node = step(node, byte);
-    if (const uint32_t longest = no_longer_than(node, text.size())) out.push_back({i + 1, longest});
+    if (node == 0)
+      while (!starts_[static_cast<uint8_t>(text[i])])
+        if (++i == text.size()) return out;
+    node = step(node, static_cast<uint8_t>(text[i]));
+    if (const uint32_t longest = no_longer_than(node, text.size()))
+      out.push_back({i + 1, longest});
   }
   return out;
 }

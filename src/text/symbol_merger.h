@@ -4,6 +4,7 @@
 // position) and a linked list: n log n for n symbols.
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -35,11 +36,18 @@ class SymbolMerger {
   void run(const MergeOf& merge_of, const Each& each);
 
  private:
+  static constexpr size_t kFew = 24;
+
   struct Node {
     Symbol symbol;
     Merge merge;  // with the next symbol
     uint32_t next = 0, previous = 0;
   };
+
+  template <typename MergeOf>
+  void run_few(const MergeOf& merge_of);
+  template <typename MergeOf>
+  void run_many(const MergeOf& merge_of);
 
   // Looks up the merge of a symbol with the next one; true if there is one, which is then at the
   // back of the heap's array.
@@ -72,6 +80,36 @@ class SymbolMerger {
 
 template <typename MergeOf, typename Each>
 void SymbolMerger::run(const MergeOf& merge_of, const Each& each) {
+  if (nodes_.size() <= kFew)
+    run_few(merge_of);
+  else
+    run_many(merge_of);
+  for (size_t i = 0; i < nodes_.size(); i = nodes_[i].next) each(nodes_[i].symbol);
+}
+
+template <typename MergeOf>
+void SymbolMerger::run_few(const MergeOf& merge_of) {
+  const auto look_up = [&](size_t i) {
+    nodes_[i].merge =
+        i + 1 < nodes_.size() ? merge_of(nodes_[i].symbol, nodes_[i + 1].symbol) : Merge{};
+  };
+  for (size_t i = 0; i < nodes_.size(); ++i) look_up(i);
+  for (;;) {
+    size_t best = 0;
+    for (size_t i = 1; i + 1 < nodes_.size(); ++i)
+      if (nodes_[i].merge.key < nodes_[best].merge.key) best = i;
+    if (nodes_.empty() || nodes_[best].merge.key == Merge::kNever) break;
+    nodes_[best].symbol.id = nodes_[best].merge.id;
+    nodes_[best].symbol.length += nodes_[best + 1].symbol.length;
+    nodes_.erase(nodes_.begin() + static_cast<std::ptrdiff_t>(best) + 1);
+    look_up(best);
+    if (best > 0) look_up(best - 1);
+  }
+  for (uint32_t i = 0; i < nodes_.size(); ++i) nodes_[i].next = i + 1;
+}
+
+template <typename MergeOf>
+void SymbolMerger::run_many(const MergeOf& merge_of) {
   const auto n = static_cast<uint32_t>(nodes_.size());
   heap_.clear();
   for (uint32_t i = 0; i < n; ++i) {
@@ -94,7 +132,6 @@ void SymbolMerger::run(const MergeOf& merge_of, const Each& each) {
     consider_and_push(i, merge_of);
     if (left.previous < n) consider_and_push(left.previous, merge_of);
   }
-  for (uint32_t i = 0; i < n; i = nodes_[i].next) each(nodes_[i].symbol);
 }
 
 }  // namespace plumb
