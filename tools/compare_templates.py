@@ -4,16 +4,22 @@ worker. Prints every template on which they disagree, and how many agreed.
 
 Needs what template_reference.py needs, and a built plumb.
     python3 tools/compare_templates.py [--program build/release/apps/plumb/plumb] [--seed 1] [--count 20000]
-        [--kinds whitespace,expression,statement]
+        [--kinds whitespace,expression,statement] [--speed FOLDER]
+With --speed it compares nothing, but prints the median time of a render for every *.jinja of the folder, both ways.
 A disagreement is: different texts; one renders and the other fails; or different messages of raise_exception. What is known to
 differ is listed in docs/templates.md.
 """
 
 import argparse
+import json
+import pathlib
 import random
 import re
+import time
 
 from template_reference import Worker, reference
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 CONTEXT = {
     "d": {"a": 1, "b": "two", "n": None, "items": [3, 1], "x": {"y": [True, {"z": "deep"}]}},
@@ -248,13 +254,36 @@ def differ(a, b):
     return "text" in a or "text" in b or (a["kind"] == "TemplateError" and a["error"] != b["error"])
 
 
+def median_ms(render):
+    times = []
+    for _ in range(21):
+        start = time.perf_counter()
+        render()
+        times.append(time.perf_counter() - start)
+    return sorted(times)[10] * 1000
+
+
+def print_speed(folder, worker):
+    """The conversation of several turns, from a worker that runs already; both include what Python does around them."""
+    conversations = json.loads((ROOT / "tests/data/templates/conversations.json").read_text())
+    context = next(c["context"] for c in conversations if c["name"] == "system_turns")
+    for path in sorted(folder.glob("*.jinja")):
+        source = path.read_bytes().decode()
+        plumb, jinja2 = median_ms(lambda: worker.render(source, context)), median_ms(lambda: reference(source, context))
+        print(f"{path.stem:55} {len(source):6} bytes  plumb {plumb:6.2f} ms  jinja2 (compiled before) {jinja2:6.2f} ms")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default="build/release/apps/plumb/plumb")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=20000)
     parser.add_argument("--kinds", default="whitespace,expression,statement")
+    parser.add_argument("--speed", type=pathlib.Path)
     options = parser.parse_args()
+    worker = Worker(options.program)
+    if options.speed:
+        return print_speed(options.speed, worker)
     rng = random.Random(options.seed)
     expressions = Expressions(rng)
     makers = {
@@ -262,7 +291,6 @@ def main():
         "expression": lambda: "{{ " + expressions.any(rng.randint(1, 3)) + " }}",
         "statement": Statements(rng).template,
     }
-    worker = Worker(options.program)
     for kind in options.kinds.split(","):
         rendered = wrong = 0
         for _ in range(options.count):

@@ -114,8 +114,7 @@ std::vector<SpecialMatcher::Candidate> SpecialMatcher::candidates(std::string_vi
       while (!starts_[static_cast<uint8_t>(text[i])])
         if (++i == text.size()) return out;
     node = step(node, static_cast<uint8_t>(text[i]));
-    if (const uint32_t longest = no_longer_than(node, text.size()))
-      out.push_back({i + 1, longest});
+    if (const uint32_t longest = no_longer_than(node, text.size())) out.push_back({i + 1, longest});
   }
   return out;
 }

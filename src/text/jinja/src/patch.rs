@@ -9,7 +9,7 @@ use crate::access;
 use crate::globals::private_name;
 use crate::methods;
 use crate::ops;
-use crate::value::{error, tuple, Result};
+use crate::value::{tuple, Result};
 
 /// No cached slot: the filter is looked up by name.
 const NO_SLOT: u8 = !0;
@@ -35,7 +35,6 @@ pub fn add_operators(env: &mut Environment) {
     env.add_filter(".", |object: Value, name: String| access::attribute(&object, &name));
     env.add_filter("[]", |object: Value, key: Value| access::item(&object, &key));
     env.add_filter("[:]", |object: Value, a: Value, b: Value, c: Value| access::slice(&object, &a, &b, &c));
-    env.add_filter("include", |_: Value| -> Result<Value> { Err(error("no loader for this environment specified")) });
     env.add_filter("for", |iterable: Value| access::for_loop(&iterable));
     env.add_filter("=", |value: Value| access::unpack(&value));
     env.add_filter(".=", |name: String| private_name(&name));
@@ -187,7 +186,6 @@ fn replace<'s>(instruction: &Instruction<'s>) -> Vec<Instruction<'s>> {
         // What `set` and `filter` blocks assign stays inside them.
         I::BeginCapture(_) => vec![instruction.clone(), I::PushWith],
         I::EndCapture => vec![I::PopFrame, instruction.clone()],
-        I::Include(_) | I::LoadBlocks => call("include", 1),
         I::UnpackList(_) => vec![filter("=", 1), instruction.clone()],
         _ => vec![instruction.clone()],
     }

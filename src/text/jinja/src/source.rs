@@ -89,6 +89,10 @@ impl Walk {
             // transformers' tag around what the assistant said; it changes nothing in the text, but has a scope.
             Token::Ident("generation") => rename("with"),
             Token::Ident("endgeneration") => rename("endwith"),
+            // There are no other templates: jinja2 raises once such a tag is reached, here it is refused at once.
+            Token::Ident("include" | "import" | "from" | "extends") => {
+                return Err(refuse(span.start_line, "no loader for this environment specified".to_string()))
+            }
             Token::Ident("do") => return Err(refuse(span.start_line, "Encountered unknown tag 'do'.".to_string())),
             Token::Ident("elif") => self.elifs += 1,
             _ => {}
