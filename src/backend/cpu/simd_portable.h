@@ -2,6 +2,7 @@
 // registers it may. For machines without a set of their own, and the measure of the others in
 // tests.
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -103,8 +104,9 @@ struct Simd {
     return each<F>([&](int i) { return std::nearbyint(a.v[i]); });
   }
   SIMD_INLINE F scale_by_power(const F& a, const F& n) {
-    return each<F>([&](int i) {  // no cast of NaN to int
-      return std::isnan(n.v[i]) ? n.v[i] : a.v[i] * std::ldexp(1.0f, static_cast<int>(n.v[i]));
+    return each<F>([&](int i) {
+      if (!(n.v[i] >= -126)) return a.v[i];  // not a number, and neither is a
+      return a.v[i] * std::bit_cast<float>((static_cast<int32_t>(n.v[i]) + 127) << 23);
     });
   }
 
