@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "generate/engine.h"
 #include "model/model_desc.h"
 #include "plan/plan.h"
 #include "text/tokenizer.h"
@@ -62,10 +63,42 @@ void plan_model(const gguf::File& file) {
   }
 }
 
+// A few tokens together and one more, whatever the weights are.
+void run_model(const gguf::File& file, const BackendOptions& options) {
+  const ModelDesc desc = load_model_desc(file);
+  const Plan plan = compile(desc, {.n_positions = 8, .max_batch = 4, .max_logits = 4});
+  const auto backend = make_backend(options);
+  CHECK(backend->memory(plan).total() > 0, "{}", options.name);
+  const auto model = backend->compile(plan);
+  const auto last = static_cast<int32_t>(desc.n_vocab - 1);
+  const std::vector<int32_t> tokens = {0, last, last / 2, last / 3}, positions = {0, 1, 2, 3},
+                             slots = {0, 0, 0, 0};
+  const std::vector<uint8_t> wanted = {0, 0, 1, 1};
+  const auto run = [&](size_t at, size_t n) {
+    const auto part = [&](const auto& all) { return std::span(all).subspan(at, n); };
+    model->run({part(tokens), part(positions), part(slots), part(wanted)});
+    CHECK(model->picked(0) >= 0 && model->picked(0) <= last, "picked {}", model->picked(0));
+  };
+  run(0, 3);
+  run(3, 1);
+}
+
 constexpr Stage kStages[] = {
-    {"container", read_everything},
-    {"tokenizer", use_tokenizer},
-    {"model", plan_model},
+    {"container", false, read_everything},
+    {"tokenizer", false, use_tokenizer},
+    {"model", true, plan_model},
+    {"reference", true,
+     [](const gguf::File& file) {
+       run_model(file, {"reference", 1, ""});
+     }},
+    {"cpu", true,
+     [](const gguf::File& file) {
+       run_model(file, {"cpu", 1, ""});
+     }},
+    {"scalar", true,
+     [](const gguf::File& file) {
+       run_model(file, {"cpu", 1, "scalar"});
+     }},
 };
 
 }  // namespace

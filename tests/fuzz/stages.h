@@ -1,5 +1,5 @@
 #pragma once
-// What plumb does with a model file before it runs it, stage by stage, for input that cannot be
+// What plumb does with a model file, stage by stage, for input that cannot be
 // trusted. Used by the generator's test and by the fuzzer.
 
 #include <optional>
@@ -13,6 +13,7 @@ namespace plumb::test {
 
 struct Stage {
   const char* name;
+  bool needs_weights;
   void (*run)(const gguf::File& file);
 };
 
