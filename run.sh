@@ -9,5 +9,5 @@ set -euo pipefail
 install_packages build
 build release plumb
 fetch_model
-[ $# -gt 0 ] || set -- run -p "Explain in three sentences how a water wheel turns a river into work."
+[ $# -gt 0 ] || set -- run -n 200 -p "What is the capital of France, and what is it known for?"
 exec "$root/build/release/apps/plumb/plumb" "$@"
