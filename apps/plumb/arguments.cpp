@@ -1,6 +1,7 @@
 #include "arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <cfloat>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -119,13 +120,13 @@ int64_t Arguments::parse_integer(std::string_view name, std::string_view word, i
   return value;
 }
 
-// strtof reads hexadecimal, "inf", "nan" and leading spaces too; none of those is meant here.
-float Arguments::parse_number(std::string_view name, std::string_view word) {
+// strtod reads hexadecimal, "inf", "nan" and leading spaces too; none of those is meant here.
+double Arguments::parse_number(std::string_view name, std::string_view word) {
   const std::string copy(word);
   char* end = nullptr;
-  const float value = std::strtof(copy.c_str(), &end);
+  const double value = std::strtod(copy.c_str(), &end);
   const bool plain = copy.find_first_not_of("0123456789+-.eE") == std::string::npos;
-  if (copy.empty() || !plain || *end != '\0' || !std::isfinite(value))
+  if (copy.empty() || !plain || *end != '\0' || !(std::abs(value) <= FLT_MAX))
     fail("{}: expected a finite number, got {}", name, plumb::quoted(word));
   return value;
 }

@@ -30,7 +30,7 @@ class Arguments {
   template <typename Number>
   void number(std::string_view names, Number& value, std::string_view help) {
     add(names, "X", help, [&value, name = first_name(names)](const std::string& word) {
-      value = parse_number(name, word);
+      value = static_cast<float>(parse_number(name, word));
     });
   }
   template <typename Integer>
@@ -51,7 +51,7 @@ class Arguments {
   // Error: "-n: expected an integer from 1 to 5, got "x"".
   static int64_t parse_integer(std::string_view name, std::string_view word, int64_t min,
                                int64_t max);
-  static float parse_number(std::string_view name, std::string_view word);
+  static double parse_number(std::string_view name, std::string_view word);  // fits a float
 
  private:
   static std::string first_name(std::string_view names);

@@ -108,7 +108,7 @@ Chat::Next Chat::take(const std::string& message) {
     if (message.starts_with('/')) return command(message);
     if (message.find_first_not_of(" \t\r\n") != std::string::npos) answer(message);
   } catch (const Error& e) {
-    note("{}", e.what());
+    note("{}", printable(e.what()));
     if (!editor_.is_interactive()) exit_code_ = static_cast<int>(e.code());
   }
   return Next::go_on;
@@ -166,7 +166,10 @@ void Chat::answer(const std::string& text) {
     conversation_.messages.pop_back();
     throw;
   }
-  conversation_.messages.push_back({"assistant", last_->text});
+  if (last_->text.empty() && last_->stop == StopReason::interrupt)
+    conversation_.messages.pop_back();  // as if it had not been asked
+  else
+    conversation_.messages.push_back({"assistant", last_->text});
   end_answer(*last_);
 }
 

@@ -19,7 +19,7 @@ struct CheckOptions {
   TextOptions text;
   ModelOptions model;
   std::optional<std::string> ids;
-  float tolerance = static_cast<float>(kDefaultCheckTolerance);
+  double tolerance = kDefaultCheckTolerance;
   bool json = false;
 };
 
@@ -64,9 +64,16 @@ int check_command(std::vector<std::string> words) {
                       "plumb check --backend cpu --ids 1,2,3");
   arguments.text("--ids", options.ids, "token ids; default: a few from all over the vocabulary");
   options.text.attach(arguments);
-  arguments.number("--tolerance", options.tolerance,
-                   "largest relative difference of a step (default: 0.02)");
-  options.model.attach(arguments);
+  arguments.add(
+      "--tolerance", "X",
+      fmt::format("largest relative difference of a step (default: {})", options.tolerance),
+      [&](const std::string& word) {
+        options.tolerance = Arguments::parse_number("--tolerance", word);
+      });
+  options.model.attach_model(arguments);
+  options.model.attach_cache(arguments);
+  options.model.attach_backend(arguments);
+  options.model.attach_threads(arguments);
   arguments.flag("--json", options.json, "the same as JSON");
   if (!arguments.parse(words)) return 0;
   if (options.tolerance < 0) fail("--tolerance: expected 0 or more, got {}", options.tolerance);
@@ -76,12 +83,9 @@ int check_command(std::vector<std::string> words) {
   const auto backend = make_backend(options.model.engine.backend);
   const std::vector<int32_t> ids = input_ids(options, file, model.n_vocab);
   if (ids.empty()) fail("check: expected at least one token, got none");
-  PlanOptions plan_options = options.model.engine_options().plan;
-  plan_options.max_batch = static_cast<int64_t>(ids.size());
-  const Plan plan = compile(model, with_defaults(plan_options, model));
-  if (static_cast<int64_t>(ids.size()) > plan.options.n_positions)
-    fail("check: expected at most {} tokens (the context, -c), got {}", plan.options.n_positions,
-         ids.size());
+  PlanOptions plan_options = options.model.engine.plan;
+  plan_options.max_batch = plan_options.n_positions = static_cast<int64_t>(ids.size());
+  const Plan plan = compile(model, plan_options);
 
   const auto reference = make_backend({.name = "reference"})->compile(plan);
   const auto checked = backend->compile(plan);

@@ -21,12 +21,13 @@ struct InfoOptions {
   bool json = false, tensors = false, machine = false;
 };
 
-ordered_json machine_json() {
+ordered_json machine_json(const BackendOptions& options) {
   ordered_json backends = ordered_json::object();
   for (const std::string& name : backend_names()) {
     if (name == "auto") continue;
     ordered_json facts = ordered_json::object();
-    for (const auto& [label, value] : make_backend({.name = name})->describe())
+    for (const auto& [label, value] :
+         make_backend({.name = name, .n_threads = options.n_threads})->describe())
       facts[label] = value;
     backends[name] = std::move(facts);
   }
@@ -137,7 +138,7 @@ std::string file_text(const gguf::File& file, const ordered_json& facts) {
   const auto bytes = [](const ordered_json& v) { return human_bytes(v.get<int64_t>()); };
   std::string out = fmt::format("{}\n", facts["file"].get<std::string>());
   if (facts["name"] != "")
-    out += fmt::format("name         {}\n", facts["name"].get<std::string>());
+    out += fmt::format("name         {}\n", printable(facts["name"].get<std::string>()));
   out += fmt::format("file         {}, {} tensors\n", bytes(facts["file_bytes"]), file.n_tensors());
   out += fmt::format("vocabulary   {}\n", vocabulary_text(facts["vocabulary"]));
   if (facts["vocabulary_only"])
@@ -154,7 +155,7 @@ std::string file_text(const gguf::File& file, const ordered_json& facts) {
 std::string tensors_text(const ordered_json& tensors) {
   std::string out;
   for (const auto& t : tensors)
-    out += fmt::format("{:<32} {:<8} {:<20} {:>12}\n", t["name"].get<std::string>(),
+    out += fmt::format("{:<32} {:<8} {:<20} {:>12}\n", printable(t["name"].get<std::string>()),
                        t["format"].get<std::string>(),
                        fmt::format("{}", fmt::join(t["shape"].get<std::vector<int64_t>>(), " x ")),
                        t["bytes"].get<int64_t>());
@@ -186,7 +187,7 @@ int info_command(std::vector<std::string> words) {
   ordered_json all = ordered_json::object();
   if (!options.machine || !options.model.model.empty()) show_file(options, all);
   if (options.machine) {
-    const ordered_json machine = machine_json();
+    const ordered_json machine = machine_json(options.model.engine.backend);
     if (!options.json) write_out(machine_text(machine));
     all["machine"] = machine;
   }

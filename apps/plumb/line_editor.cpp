@@ -91,6 +91,8 @@ struct LineEditor::Terminal {
   Event read(const char* shown, std::string& line) {
     prompt = shown;
     ::el_resize(editor);
+    ::el_set(editor, EL_PREP_TERM,
+             1);  // before the prompt shows: keys from then on are for editing
     int count = 0;
     const char* text = ::el_gets(editor, &count);
     if (interruptible.interrupted()) {

@@ -64,27 +64,19 @@ int dispatch(std::vector<std::string> words) {
   fail("expected a command ({}), got {}", command_names(), plumb::quoted(name));
 }
 
-// Whatever a message quotes, it stays one line.
-void report(std::string_view message) {
-  std::string line(message);
-  for (char& c : line)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  note("{}", line);
-}
-
 int guarded(std::vector<std::string> words) {
   try {
     return dispatch(std::move(words));
   } catch (const Error& e) {
-    if (e.code() != ErrorCode::interrupted) report(e.what());
+    if (e.code() != ErrorCode::interrupted) note("{}", printable(e.what()));
     return static_cast<int>(e.code());
   } catch (const OutputClosed&) {
     return 1;
   } catch (const std::bad_alloc&) {
-    report("out of memory");
+    note("out of memory");
     return 1;
   } catch (const std::exception& e) {
-    report(fmt::format("unexpected fault: {}", e.what()));
+    note("unexpected fault: {}", printable(e.what()));
     return 1;
   }
 }

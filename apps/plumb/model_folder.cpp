@@ -94,8 +94,10 @@ fs::path find_model(const std::string& name) {
 
 void remember_model(const fs::path& path) {
   try {
-    fs::create_directories(model_folder());
-    write_file(model_folder() / kLastModel, fs::absolute(path).string());
+    const fs::path folder = model_folder(), absolute = fs::absolute(path);
+    if (last_model(folder) == absolute) return;
+    fs::create_directories(folder);
+    write_file(folder / kLastModel, absolute.string());
   } catch (const std::exception&) {
   }
 }

@@ -32,8 +32,9 @@ LogitBias parse_logit_bias(const std::string& word) {
     fail("{}: expected ID+BIAS or ID-BIAS, got {}", kName, plumb::quoted(word));
   const auto id = Arguments::parse_integer(kName, word.substr(0, sign), 0, INT32_MAX);
   const std::string bias = word.substr(sign);
-  return {static_cast<int32_t>(id), bias == "-inf" ? -std::numeric_limits<float>::infinity()
-                                                   : Arguments::parse_number(kName, bias)};
+  return {static_cast<int32_t>(id), bias == "-inf"
+                                        ? -std::numeric_limits<float>::infinity()
+                                        : static_cast<float>(Arguments::parse_number(kName, bias))};
 }
 
 // -1: none, that is a random one
@@ -82,8 +83,11 @@ void ModelOptions::attach_backend(Arguments& a) {
   std::string names;
   for (const std::string& name : backend_names()) names += (names.empty() ? "" : ", ") + name;
   a.text("--backend", engine.backend.name, "where it runs: " + names);
+}
+
+void ModelOptions::attach_threads(Arguments& a) {
   a.integer("-t,--threads", engine.backend.n_threads, 1, kMostThreads,
-            "threads (default: one per core)");
+            "threads (default: one per core); the reference backend uses one");
 }
 
 void ModelOptions::attach_context(Arguments& a) {
@@ -98,6 +102,10 @@ void ModelOptions::attach_context(Arguments& a) {
             "prompt tokens handed over at a time, bounds -ub (default: 2048)");
   a.integer("-ub,--ubatch-size", plan.max_batch, 1, kMostBatch,
             "prompt tokens computed together (default: 512)");
+}
+
+void ModelOptions::attach_cache(Arguments& a) {
+  PlanOptions& plan = engine.plan;
   a.add("-ctk,--cache-type-k", "FORMAT", "format of the cached keys (default: f16)",
         [&plan](const std::string& word) { plan.cache_k = cache_format("-ctk", word); });
   a.add("-ctv,--cache-type-v", "FORMAT", "format of the cached values (default: f16)",
@@ -107,7 +115,9 @@ void ModelOptions::attach_context(Arguments& a) {
 void ModelOptions::attach(Arguments& a) {
   attach_model(a);
   attach_context(a);
+  attach_cache(a);
   attach_backend(a);
+  attach_threads(a);
 }
 
 std::filesystem::path ModelOptions::path() const {

@@ -27,8 +27,10 @@ struct ModelOptions {
   int64_t batch = 2048;  // -b; -ub is engine.plan.max_batch
 
   void attach_model(Arguments& arguments);    // -m
-  void attach_backend(Arguments& arguments);  // --backend, -t
-  void attach_context(Arguments& arguments);  // -c, -b, -ub, -ctk, -ctv
+  void attach_context(Arguments& arguments);  // -c, -b, -ub
+  void attach_cache(Arguments& arguments);    // -ctk, -ctv
+  void attach_backend(Arguments& arguments);  // --backend
+  void attach_threads(Arguments& arguments);  // -t
   void attach(Arguments& arguments);          // all of them
 
   std::filesystem::path path() const;  // the file that -m means, see model_folder.h

@@ -47,6 +47,13 @@ void write_json(const nlohmann::ordered_json& value) {
   write_out(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
+std::string printable(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  return out;
+}
+
 void write_err(std::string_view text) {
   write_all(STDERR_FILENO, text);
 }

@@ -17,6 +17,9 @@ void write_out(std::string_view bytes);
 void write_json(const nlohmann::ordered_json& value);
 struct OutputClosed {};  // ends the program with exit code 1 and no words
 
+// Words from a file on one line, without bytes that a terminal would obey.
+std::string printable(std::string_view text);
+
 // To standard error. Failures there are nobody's business.
 void write_err(std::string_view text);
 template <typename... Args>

@@ -17,7 +17,9 @@ int plan_command(std::vector<std::string> words) {
   arguments.integer("-n-tokens,--n-tokens", n_tokens, 1, INT32_MAX, "of one batch (default: 1)");
   arguments.integer("--depth", depth, 0, INT32_MAX, "positions cached before it (default: 0)");
   arguments.flag("--json", json, "the same as JSON");
-  model.attach(arguments);
+  model.attach_model(arguments);
+  model.attach_cache(arguments);
+  model.attach_backend(arguments);
   if (!arguments.parse(words)) return 0;
 
   const auto file = gguf::File::open(model.path());

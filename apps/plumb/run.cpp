@@ -59,7 +59,9 @@ int run_command(std::vector<std::string> words) {
   if (!arguments.parse(words)) return 0;
   options.sampling.check();
   if (options.raw && options.system) fail("run: expected one of --raw and --system, got both");
-  const std::string text = options.prompt.read("run");
+  std::string text = options.prompt.read("run");
+  // The newline that editors put at the end of a file is no part of a message.
+  if (options.prompt.file && !options.raw && text.ends_with('\n')) text.pop_back();
 
   TemplateRenderer renderer;
   if (!options.raw) renderer.start();  // while the model is loaded

@@ -26,10 +26,10 @@ void print_pieces(const Tokenizer& tokenizer, std::span<const int32_t> ids) {
   write_out(out);
 }
 
-void print_json(const Tokenizer& tokenizer, std::span<const int32_t> ids) {
+nlohmann::ordered_json to_json(const Tokenizer& tokenizer, std::span<const int32_t> ids) {
   std::vector<std::string> pieces;
   for (const int32_t id : ids) pieces.push_back(tokenizer.piece(id, true));
-  write_json({{"ids", ids}, {"pieces", pieces}});
+  return {{"ids", ids}, {"pieces", pieces}};
 }
 
 // What tokenize put around the text is no part of it.
@@ -60,7 +60,7 @@ int tokenize_command(std::vector<std::string> words) {
   const auto tokenizer = load_tokenizer(model);
   const auto ids = tokenizer->encode(input, {.add_bos = !no_bos, .parse_special = !no_special});
   if (json)
-    print_json(*tokenizer, ids);
+    write_json(to_json(*tokenizer, ids));
   else if (pieces)
     print_pieces(*tokenizer, ids);
   else
@@ -89,9 +89,17 @@ int detokenize_command(std::vector<std::string> words) {
   const auto tokenizer = load_tokenizer(model);
   const auto ids = list ? parse_ids("--ids", *list, tokenizer->n_tokens())
                         : parse_ids(*file, read_file(*file), tokenizer->n_tokens());
-  if (json) return print_json(*tokenizer, ids), 0;
-  if (pieces) return print_pieces(*tokenizer, ids), 0;
-  write_out(tokenizer->decode(no_bos ? ids : without_ends(*tokenizer, ids), !no_special));
+  const std::string text =
+      tokenizer->decode(no_bos ? ids : without_ends(*tokenizer, ids), !no_special);
+  if (json) {
+    auto object = to_json(*tokenizer, ids);
+    object["text"] = text;
+    write_json(object);
+  } else if (pieces) {
+    print_pieces(*tokenizer, ids);
+  } else {
+    write_out(text);
+  }
   return 0;
 }
 
