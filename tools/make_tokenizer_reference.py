@@ -2,6 +2,10 @@
 """Makes tests/data/tokenizer/reference.txt: what other programs' tokenizers give for small vocabularies and generated texts.
 
   make_tokenizer_reference.py --writer build/release/tests/text/write_tokenizer_cases
+  make_tokenizer_reference.py --whole TEXT VOCAB.gguf ...
+
+The second form makes tests/data/tokenizer/whole.txt: for each vocabulary its file's name, the number of llama.cpp's ids of TEXT (the
+WikiText-2 test text, ../shared/fixtures/text/wikitext2_test.txt) and their hash.
 
 The program named with --writer writes the vocabularies and the texts. The other program is llama.cpp (PEER_LIBS, see
 llama_cpp_tokenizer.py); for gpt-4o and tekken it is the Python package tiktoken with these models' own expressions, which llama.cpp
@@ -19,7 +23,7 @@ import gguf
 from llama_cpp_tokenizer import LlamaCpp
 from make_vocab_gguf import ALPHABET
 
-OUT = Path(__file__).parent / "../tests/data/tokenizer/reference.txt"
+OUT = Path(__file__).parent / "../tests/data/tokenizer"
 PER_HASH = 10
 LETTERS = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+%s|" \
           r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*%s|"
@@ -63,10 +67,21 @@ def read_records(path):
     return texts
 
 
+def whole(text, *vocabularies):
+    lines = []
+    for path in map(Path, vocabularies):
+        ids = LlamaCpp(path).encode(Path(text).read_bytes())
+        lines.append(f"{path.name} {len(ids)} {fnv([ids])}")
+    (OUT / "whole.txt").write_text("\n".join(lines) + "\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--writer", required=True)
+    parser.add_argument("--writer")
+    parser.add_argument("--whole", nargs="+")
     args = parser.parse_args()
+    if args.whole:
+        return whole(*args.whole)
     lines = []
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([args.writer, folder], check=True)
@@ -83,7 +98,7 @@ def main():
                     ids = [tokenizer.encode(text, False, mode == "special") for text in texts]
                     hashes = [fnv(ids[i:i + PER_HASH]) for i in range(0, len(ids), PER_HASH)]
                     lines.append(" ".join([path.stem, records.stem, mode, *hashes]))
-    OUT.write_text("\n".join(lines) + "\n")
+    (OUT / "reference.txt").write_text("\n".join(lines) + "\n")
     print(len(lines), "lines")
 
 

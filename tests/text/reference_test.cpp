@@ -1,6 +1,5 @@
 // Token ids against reference data made by llama.cpp and tiktoken: see
 // tools/make_tokenizer_reference.py.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,29 +8,13 @@
 
 #include "support/small_vocabulary.h"
 #include "support/tokenizer_texts.h"
+#include "text/ids_hash.h"
 #include "text/tokenizer.h"
 
 namespace plumb {
 namespace {
 
 constexpr size_t kPerHash = 10;
-
-// FNV-1a, 32 bit, over counts and ids.
-class Fnv {
- public:
-  void add(const std::vector<int32_t>& ids) {
-    add(static_cast<int32_t>(ids.size()));
-    for (const int32_t id : ids) add(id);
-  }
-  std::string hex() const { return fmt::format("{:08x}", hash_); }
-
- private:
-  void add(int32_t value) {
-    for (int shift = 0; shift < 32; shift += 8)
-      hash_ = (hash_ ^ (static_cast<uint32_t>(value) >> shift & 0xFF)) * 0x01000193;
-  }
-  uint32_t hash_ = 0x811C9DC5;
-};
 
 struct Line {
   std::string vocabulary, set;
@@ -68,7 +51,7 @@ TEST_P(Reference, IdsAreTheSame) {
     const auto& set = texts.at(line.set);
     ASSERT_EQ(line.hashes.size() * kPerHash, set.size());
     for (size_t i = 0; i < line.hashes.size(); ++i) {
-      Fnv fnv;
+      test::IdsHash fnv;
       for (size_t k = 0; k < kPerHash; ++k)
         fnv.add(tokenizer_->encode(set[i * kPerHash + k],
                                    {.add_bos = false, .parse_special = line.special}));
