@@ -1,13 +1,14 @@
 #pragma once
 // The merge loop that all BPE-like tokenizers share: among adjacent symbols, merge the pair with
-// the lowest key (the leftmost of equal ones), until no pair can be merged. A heap of (key,
-// position) and a linked list: n log n for n symbols.
+// the lowest key (the leftmost of equal ones), until no pair can be merged. Pieces of a few
+// symbols, almost all, are searched from end to end; longer ones have a queue and a linked list,
+// and take n log n for n symbols.
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <vector>
+
+#include "text/merge_queue.h"
 
 namespace plumb {
 
@@ -49,33 +50,17 @@ class SymbolMerger {
   template <typename MergeOf>
   void run_many(const MergeOf& merge_of);
 
-  // Looks up the merge of a symbol with the next one; true if there is one, which is then at the
-  // back of the heap's array.
+  // Looks up the merge of a symbol with the next one, and queues it.
   template <typename MergeOf>
-  bool consider(uint32_t left, const MergeOf& merge_of) {
+  void consider(uint32_t left, const MergeOf& merge_of) {
     Node& node = nodes_[left];
     node.merge =
         node.next < nodes_.size() ? merge_of(node.symbol, nodes_[node.next].symbol) : Merge{};
-    if (node.merge.key == Merge::kNever) return false;
-    heap_.push_back(uint64_t{node.merge.key} << 32 | left);
-    return true;
-  }
-
-  template <typename MergeOf>
-  void consider_and_push(uint32_t left, const MergeOf& merge_of) {
-    if (consider(left, merge_of)) std::ranges::push_heap(heap_, std::greater{});
-  }
-
-  uint64_t pop() {
-    std::ranges::pop_heap(heap_, std::greater{});
-    const uint64_t top = heap_.back();
-    heap_.pop_back();
-    return top;
+    if (node.merge.key != Merge::kNever) queue_.push(uint64_t{node.merge.key} << 32 | left);
   }
 
   std::vector<Node> nodes_;
-  std::vector<uint64_t>
-      heap_;  // key << 32 | index; entries that no longer hold are skipped when they come up
+  MergeQueue queue_;  // key << 32 | index; what no longer holds is skipped when it comes up
 };
 
 template <typename MergeOf, typename Each>
@@ -111,26 +96,24 @@ void SymbolMerger::run_few(const MergeOf& merge_of) {
 template <typename MergeOf>
 void SymbolMerger::run_many(const MergeOf& merge_of) {
   const auto n = static_cast<uint32_t>(nodes_.size());
-  heap_.clear();
+  queue_.clear();
   for (uint32_t i = 0; i < n; ++i) {
     nodes_[i].previous = i - 1;  // of the first: n or more
     nodes_[i].next = i + 1;
   }
   for (uint32_t i = 0; i < n; ++i) consider(i, merge_of);
-  std::ranges::make_heap(heap_, std::greater{});
-  while (!heap_.empty()) {
-    const uint64_t top = pop();
-    const auto i = static_cast<uint32_t>(top);
+  while (const auto top = queue_.pop()) {
+    const auto i = static_cast<uint32_t>(*top);
     Node& left = nodes_[i];
-    if (left.merge.key != top >> 32) continue;
+    if (left.merge.key != *top >> 32) continue;
     Node& right = nodes_[left.next];
     left.symbol.id = left.merge.id;
     left.symbol.length += right.symbol.length;
     left.next = right.next;
     right.merge = {};
     if (left.next < n) nodes_[left.next].previous = i;
-    consider_and_push(i, merge_of);
-    if (left.previous < n) consider_and_push(left.previous, merge_of);
+    consider(i, merge_of);
+    if (left.previous < n) consider(left.previous, merge_of);
   }
 }
 
