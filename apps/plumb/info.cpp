@@ -142,7 +142,10 @@ std::string file_text(const gguf::File& file, const ordered_json& facts) {
   out += fmt::format("file         {}, {} tensors\n", bytes(facts["file_bytes"]), file.n_tensors());
   out += fmt::format("vocabulary   {}\n", vocabulary_text(facts["vocabulary"]));
   if (facts["vocabulary_only"])
-    return out + "a vocabulary only: it tokenizes and renders templates, it has no weights\n";
+    return out +
+           fmt::format(
+               "{}: a vocabulary only; it tokenizes and renders templates, it has no weights\n",
+               printable(facts["architecture"].get<std::string>()));
   out += to_text(load_model_desc(file));
   const ordered_json& m = facts["memory"];
   out += fmt::format(

@@ -1,0 +1,146 @@
+// logits, info, plan and check.
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/file.h"
+#include "cli.h"
+
+namespace plumb::test {
+namespace {
+
+using Logits = Cli;
+using Facts = Cli;
+
+std::vector<float> floats(const std::string& bytes) {
+  std::vector<float> values(bytes.size() / sizeof(float));
+  std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
+  return values;
+}
+
+TEST_F(Logits, AFileOfAllRowsAndTheLargestAsJson) {
+  const std::string out = path("l.f32").string();
+  const Json j = json({"logits", "--ids", "5,6,7", "--out", out, "--top", "4", "--json"});
+  const std::vector<float> values = floats(read_file(out));
+  const auto n_vocab = j["n_vocab"].get<size_t>();
+  EXPECT_EQ(j["n_tokens"], 3);
+  EXPECT_EQ(j["ids"], (Json{5, 6, 7}));
+  ASSERT_EQ(values.size(), 3 * n_vocab);
+  for (size_t row = 0; row < 3; ++row) {
+    const auto begin = values.begin() + static_cast<int64_t>(row * n_vocab);
+    std::vector<float> sorted(begin, begin + static_cast<int64_t>(n_vocab));
+    std::sort(sorted.rbegin(), sorted.rend());
+    ASSERT_EQ(j["top"][row].size(), 4u);
+    for (size_t k = 0; k < 4; ++k) {
+      const auto& entry = j["top"][row][k];
+      EXPECT_EQ(entry["logit"].get<float>(), sorted[k]);
+      EXPECT_EQ(values[row * n_vocab + entry["id"].get<size_t>()], sorted[k]);
+      EXPECT_TRUE(entry["piece"].is_string());
+    }
+  }
+  EXPECT_EQ(tiny({"logits", "--ids", "5,6,7", "--out", "-"}).out, read_file(out));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 2)
+      << "model and output";
+}
+
+TEST_F(Logits, MoreTokensThanRowsAtOnce) {
+  std::string ids = "3";
+  for (int i = 0; i < 150; ++i) ids.append(",").append(std::to_string(3 + i * 7 % 250));
+  const auto rows = [&](const char* ub) {
+    return floats(
+        tiny({"logits", "--ids", ids, "--out", "-", "--backend", "reference", "-ub", ub}).out);
+  };
+  const auto whole = rows("512"), single = rows("1");
+  ASSERT_EQ(whole.size(), single.size());
+  for (size_t i = 0; i < whole.size(); ++i) ASSERT_NEAR(whole[i], single[i], 1e-5);
+}
+
+TEST_F(Logits, TextAsInputAndAsOutput) {
+  const Finished f = tiny({"logits", "-p", "Hello", "--top", "2"});
+  EXPECT_EQ(f.code, 0) << f.err;
+  EXPECT_GE(std::count(f.out.begin(), f.out.end(), '\n'), 1);
+  expect_refused(tiny({"logits", "-p", "Hello"}), {"--out", "--top"});
+  expect_refused(tiny({"logits", "--top", "1"}), {"-p"});
+  expect_refused(tiny({"logits", "--ids", "1", "-p", "x", "--top", "1"}), {"--ids", "several"});
+  expect_refused(tiny({"logits", "--ids", "", "--top", "1"}), {"token"});
+  expect_refused(tiny({"logits", "--ids", "100000", "--top", "1"}), {"--ids", "100000"});
+  expect_refused(tiny({"logits", "--ids", "1", "--out", "/absent/x"}), {"/absent/x"});
+  expect_refused(tiny({"logits", "--ids", "1", "--out", "-", "--json"}), {"--out"});
+  expect_refused(tiny({"logits", "--ids", "1,2,3", "--top", "1", "-c", "2"}), {"-c", "2"});
+}
+
+TEST_F(Facts, InfoHasTheFieldsOfTheContract) {
+  const Json j = json({"info", "--json", "-c", "128"});
+  EXPECT_EQ(j["architecture"], "llama");
+  EXPECT_EQ(j["layers"], (Json{{"attention", 2}}));
+  EXPECT_EQ(j["context_length"], 4096);
+  EXPECT_EQ(j["file_bytes"], std::filesystem::file_size(model()));
+  EXPECT_EQ(j["parameters"], j["active_parameters"]);
+  int64_t bytes = 0;
+  for (const auto& [format, n] : j["formats"].items()) bytes += n.get<int64_t>();
+  EXPECT_EQ(bytes, 4 * j["parameters"].get<int64_t>()) << "all F32";
+  EXPECT_EQ(j["memory"]["kv"], 128 * 2 * 2 * 2 * 16 * 2)
+      << "positions, layers, K and V, heads, width, f16";
+  EXPECT_GT(j["memory"]["weights"], 0);
+  EXPECT_EQ(j["memory"]["state"], 0);
+  EXPECT_EQ(json({"info", "--json", "-c", "0"})["context"], 4096);
+  EXPECT_EQ(json({"info", "--json", "-c", "128", "-ctk", "f32", "-ctv", "f32"})["memory"]["kv"],
+            2 * j["memory"]["kv"].get<int64_t>());
+  EXPECT_EQ(json({"info", "--json", "--tensors"})["tensor_list"].size(), j["tensors"]);
+}
+
+TEST_F(Facts, InfoForPeople) {
+  const Finished f = tiny({"info", "--tensors"});
+  EXPECT_EQ(f.code, 0) << f.err;
+  for (const char* word : {"llama", "attention", "memory", "blk.0.attn_q.weight", "F32"})
+    EXPECT_NE(f.out.find(word), std::string::npos) << word;
+  const Finished machine = plumb({"info", "--machine"});
+  EXPECT_EQ(machine.code, 0) << "no model is needed: " << machine.err;
+  EXPECT_NE(machine.out.find("backend reference"), std::string::npos);
+  EXPECT_TRUE(
+      Json::parse(plumb({"info", "--machine", "--json"}).out)["machine"]["backends"].contains(
+          "reference"));
+}
+
+TEST_F(Facts, PlanHasTheFieldsOfTheContract) {
+  const Json j = json({"plan", "--json", "--depth", "10"});
+  for (const char* field : {"name", "layer", "path", "format", "rows", "columns", "weight_bytes",
+                            "read_bytes", "write_bytes", "ops"})
+    EXPECT_TRUE(j["steps"][1].contains(field)) << field;
+  const Json& token = j["per_token"];
+  EXPECT_EQ(token["steps"], j["steps"].size());
+  int64_t by_path = 0;
+  for (const auto& [name, bytes] : token["by_path"].items()) by_path += bytes.get<int64_t>();
+  EXPECT_EQ(token["weight_bytes"], by_path);
+  EXPECT_TRUE(token.contains("kv_bytes_per_position") && token.contains("state_bytes") &&
+              token.contains("by_format"));
+  EXPECT_EQ(json({"plan", "--json", "-n-tokens", "7"})["n_tokens"], 7);
+  EXPECT_NE(tiny({"plan"}).out.find("layer 1"), std::string::npos);
+}
+
+TEST_F(Facts, CheckFindsNothingWrongWithTheReference) {
+  const Json j = json({"check", "--backend", "reference", "--json"});
+  EXPECT_GT(j["steps_checked"], 10);
+  EXPECT_TRUE(j["first_difference"].is_null());
+  const Finished text = tiny({"check", "--backend", "reference", "--ids", "5,6,7"});
+  EXPECT_EQ(text.code, 0);
+  EXPECT_NE(text.out.find("no step differs"), std::string::npos);
+  EXPECT_EQ(tiny({"check", "-p", "Hello"}).code, 0) << "the default backend";
+}
+
+TEST_F(Facts, CheckNamesADifferenceAndFails) {
+  const std::string quantised = write_model("q.gguf", {.n_embd = 256, .matrices = Format::q4_0});
+  const Finished f =
+      plumb({"check", "-m", quantised, "--backend", "cpu", "--tolerance", "0", "--json"});
+  ASSERT_EQ(f.code, 1) << f.err;
+  const Json j = Json::parse(f.out);
+  const Json& first = j["first_difference"];
+  EXPECT_TRUE(first["step"].is_number() && first["name"].is_string());
+  EXPECT_GT(first["max_abs"], 0);
+  EXPECT_GT(first["max_rel"], 0);
+  expect_refused(tiny({"check", "--tolerance", "-1"}), {"--tolerance"});
+  expect_refused(tiny({"check", "--ids", "1,99999"}), {"--ids", "99999"});
+}
+
+}  // namespace
+}  // namespace plumb::test
