@@ -256,6 +256,17 @@ TEST(Sampler, TheWindowForgets) {
   EXPECT_EQ(sampler.sample(logits), 0);
 }
 
+TEST(Sampler, WhatLeftTheWindowIsNotCounted) {
+  SamplerOptions o = plain();
+  o.frequency_penalty = 1;
+  o.repeat_last_n = 2;
+  Sampler sampler(o, 2, 100);
+  sampler.read(std::vector<int32_t>{0, 0});
+  for (const int32_t id : {0, 0, 1, 0}) sampler.accept(id);
+  sampler.sample(std::vector<float>{5, 0});
+  EXPECT_EQ(sampler.candidates()[0].logit, 4.0f) << "once among the last two";
+}
+
 TEST(Sampler, AWindowOfTheWholeContextAndNone) {
   SamplerOptions o = greedy();
   o.presence_penalty = 10;
