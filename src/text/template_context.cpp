@@ -13,6 +13,8 @@ using Json = nlohmann::ordered_json;
 
 // Nobody nests tool schemas this deep; libraries on the way recurse.
 constexpr size_t kMaxJsonDepth = 200;
+// Nor are there so many keys in one object, which keeps them in order in a list.
+constexpr int64_t kMaxJsonKeys = 10000;
 
 [[noreturn]] void fail_too_deep(std::string_view what) {
   fail("[template] {}: expected at most {} levels of nesting, got more", what, kMaxJsonDepth);
@@ -27,6 +29,26 @@ void require_shallow(const Json& root, std::string_view what) {
     if (depth > kMaxJsonDepth) fail_too_deep(what);
     if (!value->is_structured()) continue;
     for (const Json& child : *value) open.emplace_back(&child, depth + 1);
+  }
+}
+
+// Looks at the brackets and colons outside strings before anything is parsed, in one pass: the
+// parser's own hook for this would look at every element of a list again after each.
+void require_modest(std::string_view text, std::string_view what) {
+  std::vector<int64_t> keys;  // of the objects and lists that are open
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') in_string = !in_string;
+    if (in_string) {
+      i += c == '\\';
+      continue;
+    }
+    if (c == '[' || c == '{') keys.push_back(0);
+    if ((c == ']' || c == '}') && !keys.empty()) keys.pop_back();
+    if (keys.size() > kMaxJsonDepth) fail_too_deep(what);
+    if (c == ':' && !keys.empty() && ++keys.back() > kMaxJsonKeys)
+      fail("[template] {}: expected at most {} keys in an object, got more", what, kMaxJsonKeys);
   }
 }
 
@@ -54,12 +76,9 @@ std::optional<Json> without_absent_lists(const Json& context) {
 }
 
 Json parse_template_json(std::string_view text, std::string_view what) {
-  const auto refuse_depth = [&](int depth, Json::parse_event_t, Json&) {
-    if (depth >= static_cast<int>(kMaxJsonDepth)) fail_too_deep(what);
-    return true;
-  };
+  require_modest(text, what);
   try {
-    return Json::parse(text, refuse_depth);
+    return Json::parse(text);
   } catch (const Json::exception& e) {
     fail("[template] {}: not JSON: {}", what, quoted(e.what(), 200));
   }
