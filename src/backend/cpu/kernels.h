@@ -154,6 +154,7 @@ struct KernelSet {
 
 const KernelSet& portable_kernels();
 const KernelSet& avx2_kernels();
+const KernelSet& avxvnni_kernels();
 const KernelSet& avx512_kernels();
 
 }  // namespace plumb::cpu

@@ -25,7 +25,8 @@ constexpr int kPrefetchBytes = 4096;
 // A block as it stands in memory.
 template <BlockLayout kLayout>
 struct PackedBlock {
-  static constexpr int kBytes = kLayout.bytes();
+  static constexpr int kBytes = kLayout.bytes(), kMinimaAt = kLayout.scale_bytes(),
+                       kCodesAt = kLayout.codes_at(), kFifthsAt = kLayout.fifths_at();
   static constexpr bool kMinimum = kLayout.minimum;
   // Eight codes of a row add up within a byte.
   static constexpr bool kSmallCodes = kLayout.bits < 8 && kLayout.table == nullptr;
@@ -35,12 +36,12 @@ struct PackedBlock {
     return Simd::load_f16(reinterpret_cast<const uint16_t*>(block));
   }
   SIMD_INLINE F minimum(const uint8_t* block) {
-    return Simd::load_f16(reinterpret_cast<const uint16_t*>(block + kLayout.scale_bytes()));
+    return Simd::load_f16(reinterpret_cast<const uint16_t*>(block + kMinimaAt));
   }
   // Unsigned codes of column groups g and g + 4.
   template <int g>
   SIMD_INLINE void codes(const uint8_t* block, B& low, B& high) {
-    const uint8_t* at = block + kLayout.codes_at() + 64 * g;
+    const uint8_t* at = block + kCodesAt + 64 * g;
     if constexpr (kLayout.bits == 8) {
       low = Simd::load_b(at);
       high = Simd::load_b(at + 256);
@@ -50,7 +51,7 @@ struct PackedBlock {
     low = Simd::low_nibbles(both);
     high = Simd::high_nibbles(both);
     if constexpr (kLayout.bits == 5) {
-      const B fifths = Simd::load_b(block + kLayout.fifths_at());
+      const B fifths = Simd::load_b(block + kFifthsAt);
       low = Simd::template add_fifth_bit<g>(low, fifths);
       high = Simd::template add_fifth_bit<g + 4>(high, fifths);
     }
@@ -82,10 +83,11 @@ struct PackedBlock {
 
 // A block with one byte per code and f32 scales: 16 scales, 16 minima, 16 corners, [8][16 rows][4]
 // codes.
-template <bool kWithMinimum>
+template <BlockLayout kLayout>
 struct ExpandedBlock {
   static constexpr int kBytes = kExpandedBlockBytes;
-  static constexpr bool kMinimum = kWithMinimum;
+  static constexpr bool kMinimum = kLayout.minimum;
+  static constexpr bool kSmallCodes = PackedBlock<kLayout>::kSmallCodes;
   static constexpr int kMinimaAt = 64, kCornersAt = 128, kCodesAt = 192;
 
   SIMD_INLINE F scale(const uint8_t* block) {
@@ -118,7 +120,7 @@ SIMD_INLINE void each_group(Function f) {
 template <BlockLayout kLayout>
 void expand(const uint8_t* panel, int64_t n_blocks, uint8_t* out) {
   using Block = PackedBlock<kLayout>;
-  using Out = ExpandedBlock<kLayout.minimum>;
+  using Out = ExpandedBlock<kLayout>;
   for (int64_t b = 0; b < n_blocks; ++b, panel += Block::kBytes, out += Out::kBytes) {
     for (int line = 0; line < Block::kBytes; line += 64)
       __builtin_prefetch(panel + kPrefetchBytes + line);
@@ -177,10 +179,12 @@ SIMD_INLINE void tile(const uint8_t* const* panels, int64_t n_blocks, const Colu
       }
       for (int t = 0; t < T; ++t)
         for (int r = 0; r < R; ++r)
-          dots[r][t] = Simd::dot(dots[r][t], low[r], codes + t * x.columns + 4 * g);
+          dots[r][t] = Simd::template dot<Block::kSmallCodes>(dots[r][t], low[r],
+                                                              codes + t * x.columns + 4 * g);
       for (int t = 0; t < T; ++t)
         for (int r = 0; r < R; ++r)
-          dots[r][t] = Simd::dot(dots[r][t], high[r], codes + t * x.columns + 16 + 4 * g);
+          dots[r][t] = Simd::template dot<Block::kSmallCodes>(dots[r][t], high[r],
+                                                              codes + t * x.columns + 16 + 4 * g);
     });
     for (int r = 0; r < R; ++r) {
       const I corner = corners[r].get(panel[r]);
@@ -275,13 +279,14 @@ template <BlockLayout kLayout, int R>
 void wide_panels(const Matrix& matrix, int64_t panel, const Activations& x, int64_t n_tokens,
                  const Output& output, const Scratch& scratch) {
   constexpr int T = Simd::kWideTokens;
-  using Block = ExpandedBlock<kLayout.minimum>;
+  using Block = ExpandedBlock<kLayout>;
   const int64_t n_blocks = x.blocks();
   for (int64_t b = 0; b < n_blocks; b += kExpandedBlocks) {
     const int64_t n = n_blocks - b < kExpandedBlocks ? n_blocks - b : kExpandedBlocks;
     for (int r = 0; r < R; ++r)
-      expand<kLayout>(matrix.data + (panel + r) * matrix.panel_stride + b * kLayout.bytes(), n,
-                      scratch.expanded + r * kExpandedBlocks * kExpandedBlockBytes);
+      expand<kLayout>(
+          matrix.data + (panel + r) * matrix.panel_stride + b * PackedBlock<kLayout>::kBytes, n,
+          scratch.expanded + r * kExpandedBlocks * kExpandedBlockBytes);
     const Run run{panel, b, n, b == 0, b + n == n_blocks};
     int64_t t = 0;
     for (; t + T <= n_tokens; t += T) wide_tokens<Block, R, T>(matrix, run, x, t, output, scratch);
@@ -298,9 +303,11 @@ void multiply_codes(const Matrix& matrix, int64_t first, int64_t n, const Activa
   if (n_tokens < kWideFrom)
     return multiply_narrow<PackedBlock<kLayout>>(matrix, first, n, x, n_tokens, output);
   int64_t panel = first;
-  for (; panel + 2 <= first + n; panel += 2)
-    wide_panels<kLayout, 2>(matrix, panel, x, n_tokens, output, scratch);
-  if (panel < first + n) wide_panels<kLayout, 1>(matrix, panel, x, n_tokens, output, scratch);
+  constexpr int R = Simd::kWidePanels;
+  for (; panel + R <= first + n; panel += R)
+    wide_panels<kLayout, R>(matrix, panel, x, n_tokens, output, scratch);
+  for (; panel < first + n; ++panel)
+    wide_panels<kLayout, 1>(matrix, panel, x, n_tokens, output, scratch);
 }
 
 // Panels of numbers, [columns][16 rows]. Each output is one chain of multiply-adds in column order;
@@ -355,14 +362,15 @@ void number_panels(const Matrix& matrix, int64_t panel, const Activations& x, in
 template <typename Column>
 void multiply_numbers(const Matrix& matrix, int64_t first, int64_t n, const Activations& x,
                       int64_t n_tokens, const Output& output, const Scratch&) {
-  constexpr int kMany = Simd::kFloatTokens, kFew = (kMany + 1) / 2;
+  constexpr int R = Simd::kWidePanels;
   int64_t panel = first;
-  if (n_tokens < kMany)
+  if (n_tokens < Simd::kFloatTokens)
     for (; panel + 4 <= first + n; panel += 4)
-      number_panels<Column, 4, kFew>(matrix, panel, x, n_tokens, output);
-  for (; panel + 2 <= first + n; panel += 2)
-    number_panels<Column, 2, kMany>(matrix, panel, x, n_tokens, output);
-  if (panel < first + n) number_panels<Column, 1, kMany>(matrix, panel, x, n_tokens, output);
+      number_panels<Column, 4, Simd::kFewFloatTokens>(matrix, panel, x, n_tokens, output);
+  for (; panel + R <= first + n; panel += R)
+    number_panels<Column, R, Simd::kFloatTokens>(matrix, panel, x, n_tokens, output);
+  for (; panel < first + n; ++panel)
+    number_panels<Column, 1, Simd::kFloatTokens>(matrix, panel, x, n_tokens, output);
 }
 
 // Any format, rows as in the file: 16 rows are decoded into a panel of f32.

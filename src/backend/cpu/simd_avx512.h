@@ -14,11 +14,12 @@ namespace {
 struct Simd {
   static constexpr const char* kName = "avx512";
   static constexpr const char* kDotLabel = "vnni";
-  // Sizes of register tiles, in panels of rows x tokens.
-  static constexpr int kWideTokens = 4;    // two panels, codes
-  static constexpr int kNarrowTokens = 4;  // one panel, codes
-  static constexpr int kFloatTokens = 8;   // one or two panels, numbers
-  static constexpr int kQueryRows = 4, kScoreRegisters = 4, kValueRegisters = 4;  // attention
+  // Register tiles: panels and tokens of the wide kernels of codes, tokens of the narrow ones and
+  // of those of numbers (also when there are few), rows of queries and registers in attention.
+  static constexpr int kWidePanels = 2, kWideTokens = 4;
+  static constexpr int kNarrowTokens = 4;
+  static constexpr int kFloatTokens = 8, kFewFloatTokens = 4;
+  static constexpr int kQueryRows = 4, kScoreRegisters = 4, kValueRegisters = 4;
 
   using F = __m512;   // 16 floats
   using I = __m512i;  // 16 32-bit integers
@@ -44,7 +45,6 @@ struct Simd {
   SIMD_INLINE F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
   SIMD_INLINE F max(F a, F b) { return _mm512_max_ps(a, b); }  // b where either is NaN
   SIMD_INLINE F min(F a, F b) { return _mm512_min_ps(a, b); }  // b where either is NaN
-  SIMD_INLINE F abs(F a) { return _mm512_abs_ps(a); }
   SIMD_INLINE float sum_lanes(F a) { return _mm512_reduce_add_ps(a); }
   SIMD_INLINE float max_lanes(F a) { return _mm512_reduce_max_ps(a); }
   SIMD_INLINE float min_lanes(F a) { return _mm512_reduce_min_ps(a); }
@@ -124,6 +124,7 @@ struct Simd {
   }
   // Every lane: sum += the dot product of four unsigned weight codes with the four signed
   // activation codes at x.
+  template <bool>
   SIMD_INLINE I dot(I sum, B codes, const int8_t* x) {
     int32_t four;
     __builtin_memcpy(&four, x, 4);

@@ -18,7 +18,8 @@ namespace {
 struct Simd {
   static constexpr const char* kName = "scalar";
   static constexpr const char* kDotLabel = "portable";
-  static constexpr int kWideTokens = 1, kNarrowTokens = 1, kFloatTokens = 1;
+  static constexpr int kWidePanels = 1, kWideTokens = 1, kNarrowTokens = 1;
+  static constexpr int kFloatTokens = 1, kFewFloatTokens = 1;
   static constexpr int kQueryRows = 1, kScoreRegisters = 1, kValueRegisters = 1;
 
   struct F {
@@ -78,9 +79,6 @@ struct Simd {
   }
   SIMD_INLINE F min(const F& a, const F& b) {
     return each<F>([&](int i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; });
-  }
-  SIMD_INLINE F abs(const F& a) {
-    return each<F>([&](int i) { return std::fabs(a.v[i]); });
   }
   SIMD_INLINE float sum_lanes(F a) {
     for (int half = 8; half > 0; half /= 2)
@@ -184,7 +182,7 @@ struct Simd {
   }
   SIMD_INLINE I add_bytes(const I& sum, const B& bytes) {
     constexpr int8_t kOnes[4] = {1, 1, 1, 1};
-    return dot(sum, bytes, kOnes);
+    return dot<true>(sum, bytes, kOnes);
   }
   SIMD_INLINE I dot_halves(const I& sum, const I& halves, int32_t pair) {
     const int32_t low = static_cast<int16_t>(pair), high = pair >> 16;
@@ -192,6 +190,7 @@ struct Simd {
       return sum.v[i] + static_cast<int16_t>(halves.v[i]) * low + (halves.v[i] >> 16) * high;
     });
   }
+  template <bool>
   SIMD_INLINE I dot(const I& sum, const B& codes, const int8_t* x) {
     return each<I>([&](int i) {
       int32_t lane = sum.v[i];
