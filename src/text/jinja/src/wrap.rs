@@ -68,7 +68,7 @@ fn wrap_line(line: &str, style: &Style) -> Vec<String> {
 
 /// A chunk longer than a line: cut where the line ends (at a hyphen where there is one), or left whole on its own line.
 fn break_long<'a>(long: &'a str, style: &Style, chunks: &mut Vec<&'a str>, current: &mut Vec<&'a str>, used: usize) {
-    let space_left = style.width.saturating_sub(used).max(1);
+    let space_left = style.width.saturating_sub(used);
     if style.break_long_words {
         let byte = |n: usize| long.char_indices().nth(n).map_or(long.len(), |(at, _)| at);
         let mut end = byte(space_left);
