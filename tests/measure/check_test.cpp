@@ -64,13 +64,13 @@ TEST(Check, FindsAndNamesAPlantedErrorInEveryStep) {
     if (buffers_written(tiny.plan.steps[step]).empty())
       continue;  // attend is seen through merge; pick has a test of its own
     const auto reference = backend->compile(tiny.plan);
-    Broken broken(tiny.plan, backend->compile(tiny.plan), step, 0.05f);
+    Broken broken(tiny.plan, backend->compile(tiny.plan), step, 0.1f);
     const CheckResult result =
         check(tiny.plan, *reference, broken, some_ids(20, tiny.model.n_vocab));
     ASSERT_TRUE(result.first) << tiny.plan.steps[step].name;
     EXPECT_EQ(result.first->step, step);
     EXPECT_EQ(result.first->name, tiny.plan.steps[step].name);
-    EXPECT_NEAR(result.first->max_rel, 0.05, 0.01);
+    EXPECT_NEAR(result.first->max_rel, 0.1, 0.02);
   }
 }
 
