@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backend/cpu/instruction_set.h"
 #include "base/error.h"
 #include "generate/engine.h"
 #include "model/model_desc.h"
@@ -93,11 +94,8 @@ constexpr Stage kStages[] = {
      }},
     {"cpu", true,
      [](const gguf::File& file) {
-       run_model(file, {"cpu", 1, ""});
-     }},
-    {"scalar", true,
-     [](const gguf::File& file) {
-       run_model(file, {"cpu", 1, "scalar"});
+       for (const cpu::KernelSet* kernels : cpu::available_kernels())
+         run_model(file, {"cpu", 1, std::string(kernels->name)});
      }},
 };
 
