@@ -30,7 +30,14 @@ def model_folder():
 
 
 def is_there(model):
-    return model.is_file() and model.stat().st_size == SIZE
+    """Every byte of it: a file that something else cut or filled is fetched again."""
+    if not model.is_file() or model.stat().st_size != SIZE:
+        return False
+    digest = hashlib.sha256()
+    with open(model, "rb") as source:
+        while chunk := source.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest() == SHA256
 
 
 def download(folder):

@@ -35,7 +35,7 @@ std::string reason() {
 }  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
-  Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a pipe must not block
   if (fd.get() < 0) fail("{}: cannot open: {}", path.string(), reason());
   struct stat st {};
   if (::fstat(fd.get(), &st) != 0) fail("{}: cannot stat: {}", path.string(), reason());

@@ -112,9 +112,11 @@ Cost cost_of(const Plan& plan, const Step& step) {
                   q = attend->n_heads * attend->head_dim;
     const int64_t cached = format_bytes(plan.cache.k, kv) + format_bytes(plan.cache.v, kv);
     cost.read_per_position = cached;
-    cost.write_per_token = cached;
-    cost.ops_per_position = 4 * q;  // q.k and p*v
+    cost.write_per_token = cached + q * kF32;  // K and V, and what MergePartials reads
+    cost.ops_per_position = 4 * q;             // q.k and p*v
   }
+  if (const auto* merge = std::get_if<MergePartials>(&step.args))
+    cost.read_per_token = merge->n_heads * merge->head_dim * kF32;
   return cost;
 }
 

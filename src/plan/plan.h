@@ -118,24 +118,29 @@ enum class Path {
 };
 std::string_view path_name(Path path);
 
-// Bytes and operations (a multiply-add is two) of a step for n tokens that each see p cached
-// positions:
-//   reads  = weight_bytes + n * (read_per_token + p * read_per_position)
+// Bytes and operations (a multiply-add is two) of a step for n tokens of a sequence that holds p
+// positions already. Token i sees p + i + 1 positions, its own included; together n tokens see
+// seen(n, p) = n p + n (n + 1) / 2.
+//   reads  = weight_bytes + n * read_per_token + seen * read_per_position
 //   writes = n * write_per_token
-//   ops    = n * (ops_per_token + p * ops_per_position)
-// Weights are read once per batch; activations count once per read and write.
+//   ops    = n * ops_per_token + seen * ops_per_position
+// Weights are read once per batch; activations count once per read and write; each token counts
+// the cached positions it sees (a backend that serves several tokens from one read reads less).
 struct Cost {
   int64_t weight_bytes = 0;
   int64_t read_per_token = 0, read_per_position = 0;
   int64_t write_per_token = 0;
   int64_t ops_per_token = 0, ops_per_position = 0;
 
-  int64_t reads(int64_t n_tokens, int64_t n_positions) const {
-    return weight_bytes + n_tokens * (read_per_token + n_positions * read_per_position);
+  static int64_t seen(int64_t n_tokens, int64_t depth) {
+    return n_tokens * depth + n_tokens * (n_tokens + 1) / 2;
+  }
+  int64_t reads(int64_t n_tokens, int64_t depth) const {
+    return weight_bytes + n_tokens * read_per_token + seen(n_tokens, depth) * read_per_position;
   }
   int64_t writes(int64_t n_tokens) const { return n_tokens * write_per_token; }
-  int64_t ops(int64_t n_tokens, int64_t n_positions) const {
-    return n_tokens * (ops_per_token + n_positions * ops_per_position);
+  int64_t ops(int64_t n_tokens, int64_t depth) const {
+    return n_tokens * ops_per_token + seen(n_tokens, depth) * ops_per_position;
   }
 };
 

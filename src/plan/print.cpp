@@ -101,7 +101,7 @@ ordered_json to_json(const Plan& plan, int64_t n_tokens, int64_t depth) {
                      {"format", formats_of(step)},
                      {"rows", rows},
                      {"columns", columns},
-                     {"weight_bytes", step.cost.weight_bytes},
+                     {"weight_bytes", weights_per_token(step)},
                      {"read_bytes", step.cost.reads(n_tokens, depth)},
                      {"write_bytes", step.cost.writes(n_tokens)},
                      {"ops", step.cost.ops(n_tokens, depth)}});

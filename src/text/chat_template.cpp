@@ -63,8 +63,10 @@ std::span<uint8_t> bytes_of(TemplateResponse& response) {
   return {reinterpret_cast<uint8_t*>(&response), sizeof response};
 }
 
-// A template's message on one line, whatever it put into it.
+// A template's message on one line, whatever it put into it, cut where nobody reads on.
 std::string printable(std::string_view message) {
+  constexpr size_t kMostBytes = 500;
+  if (message.size() > kMostBytes) return printable(message.substr(0, kMostBytes)) + "...";
   std::string result;
   for (const char c : message) {
     if (c == '\n') {
