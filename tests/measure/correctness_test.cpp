@@ -13,9 +13,22 @@
 namespace plumb {
 namespace {
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+#else
+constexpr bool kSanitized = false;
+#endif
+
 class SmolLm2Test : public ::testing::Test {
  protected:
   void SetUp() override {
+    if (kSanitized) GTEST_SKIP() << "minutes under a sanitizer; the release build runs it";
     if (!std::filesystem::exists(test::smollm2_path()))
       GTEST_SKIP() << "needs " << test::smollm2_path() << "; ./run.sh puts it there";
     model = std::make_unique<test::SmolLm2>();
