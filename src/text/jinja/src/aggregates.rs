@@ -30,7 +30,7 @@ fn key_of(item: &Value, attribute: &Option<Value>, case_sensitive: bool, default
 /// Sorts items by their keys; in reverse, equal items keep their order too.
 fn sort_keyed(keyed: &mut Vec<(Value, Value)>, reverse: bool) -> Result<()> {
     if reverse {
-        sort::sort(keyed, |a, b| Ok(ops::compare("<", &b.0, &a.0)?))
+        sort::sort(keyed, |a, b| ops::compare("<", &b.0, &a.0))
     } else {
         sort::sort(keyed, |a, b| ops::compare("<", &a.0, &b.0))
     }

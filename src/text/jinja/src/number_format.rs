@@ -134,7 +134,7 @@ pub fn pad(text: &str, width: usize, fill: char, align: char, prefix: usize) -> 
         return Ok(text.to_string());
     }
     memory::reserve(missing.saturating_mul(fill.len_utf8()).saturating_add(text.len()))?;
-    let fill = |n: usize| std::iter::repeat(fill).take(n).collect::<String>();
+    let fill = |n: usize| std::iter::repeat_n(fill, n).collect::<String>();
     Ok(match align {
         '<' => text.to_string() + &fill(missing),
         '^' => fill(missing / 2) + text + &fill(missing - missing / 2),

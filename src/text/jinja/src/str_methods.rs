@@ -5,9 +5,9 @@ use minijinja::value::Value;
 use crate::args::{flag, int, is_given, require_str, text, Args};
 use crate::memory;
 use crate::number_format::pad;
-use crate::repr::is_printable;
 use crate::str_format::{self, Fields};
-use crate::text::{capitalize, is_cased, is_space, py_title, split_lines, strip, Side};
+use crate::str_predicates;
+use crate::text::{capitalize, is_space, py_title, split_lines, strip, Side};
 use crate::value::{error, iterate, list, py, require_i64, text_like, tuple, type_name, Py, Result};
 
 pub const NAMES: &[&str] = &[
@@ -80,7 +80,7 @@ pub fn call(receiver: &Value, s: &str, method: &str, args: Args) -> Result<Value
         "join" => join(receiver, s, &args.one()?),
         name if name.starts_with("is") => {
             args.bind([], 0)?;
-            Ok(Value::from(predicate(s, name)))
+            Ok(Value::from(str_predicates::holds(s, name)))
         }
         _ => Ok(text_like(receiver, transform(s, method, args)?)),
     }
@@ -171,7 +171,7 @@ fn expand_tabs(s: &str, size: i64) -> Result<String> {
         match c {
             '\t' => {
                 let blanks = if size == 0 { 0 } else { size - column % size };
-                out.extend(std::iter::repeat(' ').take(blanks));
+                out.extend(std::iter::repeat_n(' ', blanks));
                 column += blanks;
             }
             _ => {
@@ -330,48 +330,4 @@ fn join(receiver: &Value, separator: &str, items: &Value) -> Result<Value> {
         crate::repr::push(&mut out, text)?;
     }
     Ok(text_like(receiver, out))
-}
-
-fn predicate(s: &str, name: &str) -> bool {
-    let all = |test: fn(char) -> bool| !s.is_empty() && s.chars().all(test);
-    match name {
-        "isalnum" => all(|c| c.is_alphanumeric()),
-        "isalpha" => all(|c| c.is_alphabetic()),
-        "isascii" => s.is_ascii(),
-        "isdecimal" => all(|c| c.is_ascii_digit() || (!c.is_ascii() && is_decimal(c))),
-        "isdigit" => all(|c| c.is_ascii_digit() || "⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉".contains(c) || (!c.is_ascii() && is_decimal(c))),
-        "isidentifier" => {
-            s.chars().next().is_some_and(|c| c == '_' || c.is_alphabetic())
-                && s.chars().all(|c| c == '_' || c.is_alphanumeric())
-        }
-        "islower" => s.chars().any(is_cased) && !s.chars().any(char::is_uppercase),
-        "isnumeric" => all(|c| c.is_numeric()),
-        "isprintable" => s.chars().all(is_printable),
-        "isspace" => all(is_space),
-        "istitle" => is_title(s),
-        _ => s.chars().any(is_cased) && !s.chars().any(char::is_lowercase),
-    }
-}
-
-/// Decimal digits outside ASCII come in runs of ten numerics that start at a multiple of 16 or at 6 above one; the common
-/// scripts are listed.
-fn is_decimal(c: char) -> bool {
-    const ZEROS: &[u32] = &[
-        0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xe50, 0xed0, 0xf20, 0x1040,
-        0x17e0, 0x1810, 0xa620, 0xff10,
-    ];
-    ZEROS.iter().any(|zero| (*zero..zero + 10).contains(&(c as u32)))
-}
-
-fn is_title(s: &str) -> bool {
-    let mut after_cased = false;
-    let mut any = false;
-    for c in s.chars() {
-        if c.is_uppercase() && after_cased || c.is_lowercase() && !after_cased {
-            return false;
-        }
-        after_cased = is_cased(c);
-        any |= after_cased;
-    }
-    any
 }
