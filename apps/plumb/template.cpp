@@ -41,21 +41,26 @@ std::string text_of(const Tokenizer& tokenizer, std::optional<int32_t> id) {
   return id ? std::string(tokenizer.token_text(*id)) : std::string();
 }
 
-// From a model its own template and its tokens' names; a template file goes without a model.
-std::string source_of(const TemplateOptions& options, TemplateInput& input) {
+ChatTemplate read_template(const std::string& file) {
+  return {.source = read_file(file, kLargest), .origin = file};
+}
+
+// From a model its own template (as in transformers the one named tool_use where there are tools)
+// and its tokens' names; a template file goes without a model.
+ChatTemplate template_of(const TemplateOptions& options, TemplateInput& input) {
   if (options.template_file && options.model.model.empty())
-    return read_file(*options.template_file, kLargest);
+    return read_template(*options.template_file);
   const auto file = gguf::File::open(options.model.path());
   if (file.metadata().has("tokenizer.ggml.model")) {
     const auto tokenizer = Tokenizer::load(file.metadata());
     input.bos_token = text_of(*tokenizer, tokenizer->bos());
     input.eos_token = text_of(*tokenizer, tokenizer->eos());
   }
-  if (options.template_file) return read_file(*options.template_file, kLargest);
-  const ChatTemplate found = chat_template_of(file.metadata());
+  if (options.template_file) return read_template(*options.template_file);
+  ChatTemplate found = chat_template_of(file.metadata(), options.tools ? "tool_use" : "");
   if (found.is_fallback)
     note("{}: no chat template in the file, this is ChatML", file.path().string());
-  return found.source;
+  return found;
 }
 
 }  // namespace
@@ -81,8 +86,7 @@ int template_command(std::vector<std::string> words) {
   if (options.tools) input.tools = read_list(*options.tools);
   input.add_generation_prompt = !options.no_generation_prompt;
   for (const std::string& word : options.variables) set_variable(word, input.variables);
-  const std::string source = source_of(options, input);
-  write_out(TemplateRenderer().render(source, input));
+  write_out(TemplateRenderer().render(template_of(options, input), input));
   return 0;
 }
 

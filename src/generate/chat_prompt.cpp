@@ -39,7 +39,7 @@ std::vector<int32_t> ChatPrompt::encode(std::span<const Message> messages) {
     input.messages.push_back(
         ordered_json{{"role", m.role}, {"content", disguise.put_on(m.content, hide_control)}});
   }
-  const auto [text, borders] = disguise.take_off(renderer_.render(template_.source, input));
+  const auto [text, borders] = disguise.take_off(renderer_.render(template_, input));
 
   const std::string& bos = input.bos_token;
   const bool has_bos =

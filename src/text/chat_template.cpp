@@ -80,12 +80,19 @@ std::string printable(std::string_view message) {
   return result;
 }
 
+// Throws what the template raised.
+[[noreturn]] void fail_at(std::string_view where, int64_t line, std::string_view message) {
+  if (line > 0) fail("[template] {}line {}: {}", where, line, printable(message));
+  fail("[template] {}{}", where, printable(message));
+}
+
 }  // namespace
 
-struct TemplateRenderer::Answer {
-  TemplateStatus status;
-  int64_t line;
-  std::string text;
+// One render: what bounds it, and how its errors begin.
+struct TemplateRenderer::Job {
+  const TemplateLimits& limits;
+  Deadline deadline;
+  std::string where;  // "FILE: ", or nothing
 };
 
 struct TemplateRenderer::Worker {
@@ -95,56 +102,54 @@ struct TemplateRenderer::Worker {
       : process({(program.empty() ? this_program() : program).string(), "template-worker"}) {}
 
   // The answer, or Error saying how the worker failed; then it has ended.
-  std::string exchange(std::span<const std::span<const uint8_t>> parts,
-                       const TemplateLimits& limits, WorkerProcess::Deadline deadline,
+  std::string exchange(std::span<const std::span<const uint8_t>> parts, const Job& job,
                        TemplateResponse& response) {
     for (const auto part : parts) {
-      if (const Outcome outcome = process.send(part, deadline); outcome != Outcome::done)
-        explain(outcome, limits);
+      if (const Outcome outcome = process.send(part, job.deadline); outcome != Outcome::done)
+        explain(outcome, job);
     }
-    if (const Outcome outcome = process.receive(bytes_of(response), deadline);
+    if (const Outcome outcome = process.receive(bytes_of(response), job.deadline);
         outcome != Outcome::done) {
-      explain(outcome, limits);
+      explain(outcome, job);
     }
     if (response.magic != kTemplateMagic || response.text_bytes < 0) {
       process.finish();
       fail_machine(
           "[template] the worker answered in a language of its own; is it another program?");
     }
-    if (response.text_bytes > limits.output_bytes) {
+    if (response.text_bytes > job.limits.output_bytes) {
       process.finish();
-      fail("[template] the output: expected at most {}, got {}", human_bytes(limits.output_bytes),
-           human_bytes(response.text_bytes));
+      fail("[template] {}the rendered text: expected at most {}, got {}", job.where,
+           human_bytes(job.limits.output_bytes), human_bytes(response.text_bytes));
     }
     std::string text(static_cast<size_t>(response.text_bytes), '\0');
     const std::span<uint8_t> room{reinterpret_cast<uint8_t*>(text.data()), text.size()};
-    if (const Outcome outcome = process.receive(room, deadline); outcome != Outcome::done)
-      explain(outcome, limits);
+    if (const Outcome outcome = process.receive(room, job.deadline); outcome != Outcome::done)
+      explain(outcome, job);
     return text;
   }
 
  private:
-  [[noreturn]] void explain(Outcome outcome, const TemplateLimits& limits) {
+  [[noreturn]] void explain(Outcome outcome, const Job& job) {
+    const TemplateLimits& limits = job.limits;
     const int status = process.finish();
     const bool out_of_time = WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU;
     if (outcome == Outcome::timed_out || out_of_time) {
-      fail("[template] rendering: expected at most {} ms, not done by then", limits.time.count());
+      fail("[template] {}rendering: expected at most {} ms, not done by then", job.where,
+           limits.time.count());
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == kTemplateOutOfMemory) {
-      fail("[template] rendering: expected at most {}, needs more memory",
+      fail("[template] {}rendering: expected at most {}, needs more memory", job.where,
            human_bytes(limits.memory_bytes));
     }
-    if (WIFSIGNALED(status))
-      fail("[template] rendering crashed (stack overflow or memory), signal {}", WTERMSIG(status));
+    if (WIFSIGNALED(status)) {
+      fail("[template] {}rendering crashed (stack overflow or memory), signal {}", job.where,
+           WTERMSIG(status));
+    }
     fail_machine("[template] the worker ended with exit code {} instead of an answer",
                  WEXITSTATUS(status));
   }
 };
-
-[[noreturn]] void TemplateRenderer::fail_with(const Answer& answer) {
-  if (answer.line > 0) fail("[template] line {}: {}", answer.line, printable(answer.text));
-  fail("[template] {}", printable(answer.text));
-}
 
 TemplateRenderer::TemplateRenderer(std::filesystem::path program, TemplateLimits limits)
     : program_(std::move(program)), limits_(limits) {}
@@ -156,46 +161,37 @@ void TemplateRenderer::start() {
   if (!worker_ || !worker_->process.is_idle()) worker_ = std::make_unique<Worker>(program_);
 }
 
-std::string TemplateRenderer::render(std::string_view source, const TemplateInput& input) {
-  const auto deadline = std::chrono::steady_clock::now() + limits_.time;
-  const Json context = template_context(input);
-  Answer answer = ask(source, context, input.now, deadline);
-  if (answer.status != TemplateStatus::rendered) {
-    // A template written for tools may iterate over them without a look whether there are any.
-    if (const auto rest = without_absent_lists(context)) {
-      Answer second = ask(source, *rest, input.now, deadline);
-      if (second.status == TemplateStatus::rendered) return std::move(second.text);
-    }
-    fail_with(answer);
-  }
-  return std::move(answer.text);
-}
-
-TemplateRenderer::Answer TemplateRenderer::ask(std::string_view source, const Json& context,
-                                               const std::optional<std::tm>& now,
-                                               Deadline deadline) {
-  const std::vector<uint8_t> variables = Json::to_msgpack(context);
-  const TemplateRequest request = request_for(limits_, now, source, variables);
+std::string TemplateRenderer::render(std::string_view source, const TemplateInput& input,
+                                     std::string_view origin) {
+  const Job job{limits_, std::chrono::steady_clock::now() + limits_.time,
+                origin.empty() ? "" : std::string(origin) + ": "};
+  const std::vector<uint8_t> variables = Json::to_msgpack(template_context(input));
+  const TemplateRequest request = request_for(limits_, input.now, source, variables);
   if (request.source_bytes + request.context_bytes > limits_.input_bytes) {
-    fail("[template] template and messages: expected at most {}, got {}",
+    fail("[template] {}template and messages: expected at most {}, got {}", job.where,
          human_bytes(limits_.input_bytes),
          human_bytes(request.source_bytes + request.context_bytes));
   }
   start();
   const std::span<const uint8_t> parts[] = {bytes_of(request), bytes_of(source), variables};
   TemplateResponse response;
-  std::string text = worker_->exchange(parts, limits_, deadline, response);
+  std::string text = worker_->exchange(parts, job, response);
   if (response.is_last) worker_.reset();
-  return {response.status, response.line, std::move(text)};
+  if (response.status != TemplateStatus::rendered) fail_at(job.where, response.line, text);
+  return text;
 }
 
 ChatTemplate chat_template_of(const gguf::Metadata& metadata, std::string_view variant) {
   const std::string base = "tokenizer.chat_template";
-  if (!variant.empty() && metadata.has(base + "." + std::string(variant))) {
-    return {.source = std::string(metadata.string(base + "." + std::string(variant)))};
+  std::vector<std::string> keys{base};
+  if (!variant.empty()) keys.insert(keys.begin(), base + "." + std::string(variant));
+  for (const std::string& key : keys) {
+    const std::string_view source = metadata.string_or(key, "");
+    // Blank: whoever wrote the file had none.
+    if (source.find_first_not_of(" \t\r\n") != std::string_view::npos)
+      return {.source = std::string(source), .origin = metadata.file_name()};
   }
-  if (metadata.has(base)) return {.source = std::string(metadata.string(base))};
-  return {.source = std::string(kChatMl), .is_fallback = true};
+  return {.source = std::string(kChatMl), .origin = metadata.file_name(), .is_fallback = true};
 }
 
 }  // namespace plumb

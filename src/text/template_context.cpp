@@ -66,15 +66,6 @@ Json template_context(const TemplateInput& input) {
   return context;
 }
 
-std::optional<Json> without_absent_lists(const Json& context) {
-  Json rest = context;
-  for (const char* name : {"tools", "documents"}) {
-    if (rest.contains(name) && rest[name].is_null()) rest.erase(name);
-  }
-  if (rest.size() == context.size()) return std::nullopt;
-  return rest;
-}
-
 Json parse_template_json(std::string_view text, std::string_view what) {
   require_modest(text, what);
   try {

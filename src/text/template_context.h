@@ -13,8 +13,4 @@ namespace plumb {
 // as in transformers. Error when something is nested too deep.
 nlohmann::ordered_json template_context(const TemplateInput& input);
 
-// The context without the names that are null although templates may well expect a list (tools,
-// documents); nothing when both are there.
-std::optional<nlohmann::ordered_json> without_absent_lists(const nlohmann::ordered_json& context);
-
 }  // namespace plumb

@@ -134,7 +134,7 @@ TEST_F(Template, WhatCannotBeRead) {
   expect_refused(tiny({"template", "--messages", messages, "--var", "x"}), {"--var", "NAME=JSON"});
   expect_refused(tiny({"template", "--messages", messages, "--var", "x=y"}), {"--var x", "JSON"});
   const std::string broken = folder_.add("t", "{% if %}").string();
-  expect_refused(plumb({"template", "--messages", messages, "--template-file", broken}), {});
+  expect_refused(plumb({"template", "--messages", messages, "--template-file", broken}), {broken});
 }
 
 TEST_F(Template, AModelWithoutOneGetsChatMlAndSaysSo) {
@@ -144,6 +144,44 @@ TEST_F(Template, AModelWithoutOneGetsChatMlAndSaysSo) {
   EXPECT_EQ(f.code, 0);
   EXPECT_EQ(f.out, "<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n");
   EXPECT_NE(f.err.find("ChatML"), std::string::npos);
+}
+
+// What is asked for there: an empty list of tools is one, too.
+TEST_F(Template, ToolsChooseTheVariantForTools) {
+  gguf::Writer writer = tiny_llama({});
+  writer.add("tokenizer.chat_template.tool_use", "{{ tools | length }} tools");
+  const std::string file = (folder_.path() / "variants.gguf").string();
+  writer.write(file);
+  const Words words{"template", "-m", file, "--messages", "-"};
+  EXPECT_EQ(plumb(words, "[]").out, "<|im_start|>assistant\n");
+  for (const auto& [tools, text] : {std::pair{"[]", "0 tools"}, std::pair{"[1, 2]", "2 tools"}}) {
+    Words more = words;
+    more.insert(more.end(), {"--tools", folder_.add("tools.json", tools).string()});
+    EXPECT_EQ(plumb(more, "[]").out, text);
+  }
+}
+
+TEST_F(Template, ABlankTemplateIsNone) {
+  gguf::Writer writer = tiny_llama({.chat_template = false});
+  writer.add("tokenizer.chat_template", " \n");
+  const std::string file = (folder_.path() / "blank.gguf").string();
+  writer.write(file);
+  const Finished f = plumb({"template", "-m", file, "--messages", "-"}, "[]");
+  EXPECT_EQ(f.out, "<|im_start|>assistant\n");
+  EXPECT_NE(f.err.find("ChatML"), std::string::npos);
+  const Finished run = plumb({"run", "-m", file, "-p", "Hello", "-n", "1", "--temp", "0"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_NE(run.err.find("ChatML"), std::string::npos);
+}
+
+TEST_F(Template, ErrorsNameTheFileOfTheTemplate) {
+  gguf::Writer writer = tiny_llama({.chat_template = false});
+  writer.add("tokenizer.chat_template", "{{ raise_exception('never') }}");
+  const std::string file = (folder_.path() / "raises.gguf").string();
+  writer.write(file);
+  expect_refused(plumb({"template", "-m", file, "--messages", "-"}, "[]"),
+                 {"raises.gguf", "line 1", "never"});
+  expect_refused(plumb({"run", "-m", file, "-p", "x"}), {"raises.gguf", "line 1", "never"});
 }
 
 }  // namespace

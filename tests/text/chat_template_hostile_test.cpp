@@ -184,6 +184,9 @@ TEST(HostileTemplates, SaysWhichLimitWasBroken) {
                                 "{% endmacro %}{% for i in range(99999) %}{{ m() }}{% endfor %}"),
             "[template] rendering: expected at most 200.00 MiB, needs more memory");
   EXPECT_THAT(error_of(renderer, "{{ 'x' * 10 ** 9 }}"), HasSubstr("out of memory"));
+  TemplateRenderer patient{PLUMB_PROGRAM, {.time = std::chrono::seconds(60)}};
+  EXPECT_EQ(error_of(patient, "{{ 'x' * 10 ** 7 }}{{ 'x' * 10 ** 7 }}"),
+            "[template] the rendered text: expected at most 16.00 MiB, got 19.07 MiB");
 }
 
 TEST(HostileTemplates, InputsBeyondTheLimitsAreRefused) {
@@ -203,7 +206,7 @@ TEST(HostileTemplates, InputsBeyondTheLimitsAreRefused) {
 TEST(HostileTemplates, LargeHonestConversationsRender) {
   TemplateRenderer renderer{PLUMB_PROGRAM, {.time = std::chrono::seconds(60)}};
   TemplateInput input;
-  const std::string content(8 << 20, 'c');
+  const std::string content(4 << 20, 'c');
   for (int i = 0; i < 3; ++i) input.messages.push_back({{"role", "user"}, {"content", content}});
   const std::string text = renderer.render(
       "{% for m in messages %}{{ m.role + ': ' + m.content | trim }}\n{% endfor %}", input);

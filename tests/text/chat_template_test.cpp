@@ -122,11 +122,36 @@ TEST(ChatTemplate, GivesTemplatesWhatTransformersGivesThem) {
   EXPECT_EQ(text, "<s>replacedhiNoneNoneTrue7False");
 }
 
-TEST(ChatTemplate, ToolsThatAreIteratedWithoutALookAreAnEmptyList) {
+// "rendered TEXT", or the message of the Error.
+std::string outcome_of(TemplateRenderer& renderer, const ChatTemplate& chat_template,
+                       const TemplateInput& input = {}) {
+  try {
+    return "rendered " + renderer.render(chat_template, input);
+  } catch (const Error& e) {
+    return e.what();
+  }
+}
+
+TEST(ChatTemplate, NoToolsAreNoneAsInTransformers) {
+  const ChatTemplate loop{.source = "a{% for tool in tools %}{{ tool }}{% endfor %}b"};
+  auto render = renderer();
   TemplateInput input;
-  EXPECT_EQ(renderer().render("a{% for tool in tools %}{{ tool }}{% endfor %}b", input), "ab");
+  EXPECT_THAT(outcome_of(render, loop, input), HasSubstr("'NoneType' object is not iterable"));
+  input.tools = Json::array();
+  EXPECT_EQ(outcome_of(render, loop, input), "rendered ab");
   input.tools = Json::parse("[1, 2]");
-  EXPECT_EQ(renderer().render("a{% for tool in tools %}{{ tool }}{% endfor %}b", input), "a12b");
+  EXPECT_EQ(outcome_of(render, loop, input), "rendered a12b");
+}
+
+TEST(ChatTemplate, ErrorsNameTheFileWhereOneIsKnown) {
+  auto render = renderer();
+  EXPECT_EQ(outcome_of(render, {.source = "\n{{ raise_exception('no') }}", .origin = "m.gguf"}),
+            "[template] m.gguf: line 2: no");
+  TemplateRenderer hasty(PLUMB_PROGRAM, {.time = std::chrono::milliseconds(200)});
+  const std::string endless =
+      "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
+  EXPECT_THAT(outcome_of(hasty, {.source = endless, .origin = "m.gguf"}),
+              HasSubstr("[template] m.gguf: rendering: expected at most 200 ms"));
 }
 
 TEST(ChatTemplate, TellsTheLocalTimeWhereNoneIsGiven) {
@@ -140,11 +165,7 @@ TEST(ChatTemplate, TellsTheLocalTimeWhereNoneIsGiven) {
 TEST(ChatTemplate, ErrorsNameTheLineAndStayOnOne) {
   auto render = renderer();
   const auto message = [&](const std::string& source) {
-    try {
-      return "rendered " + render.render(source, {});
-    } catch (const Error& e) {
-      return std::string(e.what());
-    }
+    return outcome_of(render, {.source = source});
   };
   EXPECT_EQ(message("a\n\n{{ raise_exception('no\\nsystem \x1b[1m here') }}"),
             "[template] line 3: no\\nsystem \\x1b[1m here");
@@ -186,6 +207,17 @@ TEST(ChatTemplateOf, PrefersTheFilesOwnAndKnowsVariants) {
   EXPECT_FALSE(chat_template_of(file.metadata()).is_fallback);
   EXPECT_EQ(chat_template_of(file.metadata(), "tool_use").source, "tools");
   EXPECT_EQ(chat_template_of(file.metadata(), "rag").source, "plain");
+  EXPECT_THAT(chat_template_of(file.metadata()).origin, testing::EndsWith("f.gguf"));
+}
+
+TEST(ChatTemplateOf, TakesABlankTemplateForNone) {
+  const test::TempFolder folder;
+  for (const char* blank : {"", " \n\t\r\n"}) {
+    const auto file = file_with(
+        folder, {{"tokenizer.chat_template", blank}, {"tokenizer.chat_template.rag", blank}});
+    EXPECT_TRUE(chat_template_of(file.metadata()).is_fallback);
+    EXPECT_TRUE(chat_template_of(file.metadata(), "rag").is_fallback);
+  }
 }
 
 TEST(ChatTemplateOf, FallsBackToChatMl) {
