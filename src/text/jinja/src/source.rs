@@ -2,10 +2,13 @@
 //! not have is spelled in another way, and texts that would nest the parser, the code generator or their data deeper than the
 //! native stack are refused.
 
+use std::borrow::Cow;
+
 use minijinja::machinery::{tokenize, Span, Token};
 use minijinja::syntax::SyntaxConfig;
 
 use crate::engine::Failure;
+use crate::escapes::respell;
 
 type Result<T> = std::result::Result<T, Failure>;
 
@@ -28,25 +31,36 @@ pub fn normalize(source: &str) -> Result<String> {
     if source.len() > MAX_SOURCE {
         return Err(refuse(0, format!("expected at most {MAX_SOURCE} bytes, got {}", source.len())));
     }
-    let mut text = source.replace("\r\n", "\n").replace('\r', "\n");
+    let text = source.replace("\r\n", "\n").replace('\r', "\n");
     let mut walk = Walk::default();
     // Errors of the lexer are left to the parser.
     for token in tokenize(&text, false, syntax()?).map_while(std::result::Result::ok) {
         walk.visit(&text, token)?;
     }
-    for (start, end, replacement) in walk.edits.into_iter().rev() {
-        text.replace_range(start..end, replacement);
-    }
-    Ok(text)
+    Ok(edited(&text, &walk.edits))
 }
+
+fn edited(text: &str, edits: &[Edit]) -> String {
+    let mut result = String::with_capacity(text.len());
+    let mut at = 0;
+    for (start, end, replacement) in edits {
+        result.push_str(&text[at..*start]);
+        result.push_str(replacement);
+        at = *end;
+    }
+    result + &text[at..]
+}
+
+/// A byte range and what replaces it.
+type Edit = (usize, usize, Cow<'static, str>);
 
 /// One pass over the tokens of a template.
 #[derive(Default)]
 struct Walk {
     chain: Chain,
     elifs: usize,
-    /// Replacements of byte ranges, in order.
-    edits: Vec<(usize, usize, &'static str)>,
+    /// In order.
+    edits: Vec<Edit>,
     /// The token before was `{%`.
     after_tag_start: bool,
     /// What came before can be the left operand of an operator.
@@ -69,9 +83,13 @@ impl Walk {
         }
         match token {
             // jinja2 keeps the line end after `{% raw %}`.
-            Token::TemplateData(_) if is_raw_tag(&text[..start]) => self.edits.push((start - 2, start - 2, "+")),
+            Token::TemplateData(_) if is_raw_tag(&text[..start]) => self.edits.push((start - 2, start - 2, "+".into())),
             // Unary plus; minijinja has none, and it does nothing to a number.
-            Token::Plus if !self.after_operand => self.edits.push((start, end, " ")),
+            Token::Plus if !self.after_operand => self.edits.push((start, end, " ".into())),
+            Token::String(_) => {
+                let spelling = respell(&text[start..end]).map_err(|message| refuse(span.start_line, message))?;
+                self.edits.extend(spelling.map(|spelling| (start, end, spelling.into())));
+            }
             _ => {}
         }
         self.watch_tuple(&token, start, end);
@@ -84,7 +102,8 @@ impl Walk {
     }
 
     fn tag_name(&mut self, token: &Token, span: Span) -> Result<()> {
-        let mut rename = |name| self.edits.push((span.start_offset as usize, span.end_offset as usize, name));
+        let (start, end) = (span.start_offset as usize, span.end_offset as usize);
+        let mut rename = |name: &'static str| self.edits.push((start, end, name.into()));
         match token {
             // transformers' tag around what the assistant said; it changes nothing in the text, but has a scope.
             Token::Ident("generation") => rename("with"),
@@ -120,8 +139,8 @@ impl Walk {
                 }
                 if tuple.has_comma {
                     let open = self.edits.partition_point(|edit| edit.0 < tuple.start);
-                    self.edits.insert(open, (tuple.start, tuple.start, "("));
-                    self.edits.push((start, start, ")"));
+                    self.edits.insert(open, (tuple.start, tuple.start, "(".into()));
+                    self.edits.push((start, start, ")".into()));
                 }
                 self.tuple = None;
             }

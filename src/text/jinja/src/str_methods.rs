@@ -128,11 +128,14 @@ fn transform(s: &str, method: &str, args: Args) -> Result<String> {
     })
 }
 
+/// `str.casefold` of one character: up and down again, but for the few that have no way back.
 fn fold(c: char) -> Vec<char> {
     match c {
-        'ß' | 'ẞ' => vec!['s', 's'],
-        'ς' => vec!['σ'],
-        _ => c.to_lowercase().collect(),
+        'ı' => vec![c],
+        'ẞ' => vec!['s', 's'],
+        // Cherokee
+        '\u{13a0}'..='\u{13fd}' | '\u{ab70}'..='\u{abbf}' => c.to_uppercase().collect(),
+        _ => c.to_uppercase().flat_map(char::to_lowercase).collect(),
     }
 }
 

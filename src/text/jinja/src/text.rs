@@ -46,26 +46,59 @@ pub fn split_lines(s: &str, keep_ends: bool) -> Vec<&str> {
     lines
 }
 
+/// The titlecase of one character: mostly its uppercase, of which a ligature keeps only the first letter.
+fn push_title(out: &mut String, c: char) {
+    let code = c as u32;
+    let plain = match code {
+        0x1c4..=0x1cc => 0x1c5 + (code - 0x1c4) / 3 * 3,
+        0x1f1..=0x1f3 => 0x1f2,
+        // Georgian has capitals, but no titles.
+        0x10d0..=0x10fa | 0x10fd..=0x10ff => code,
+        // Greek with the iota below.
+        0x1f80..=0x1faf => code | 8,
+        0x1fb3 | 0x1fc3 | 0x1ff3 => code + 9,
+        0x1fbc | 0x1fcc | 0x1ffc => code,
+        _ => 0,
+    };
+    if let Some(c) = char::from_u32(plain).filter(|_| plain != 0) {
+        return out.push(c);
+    }
+    let mut upper = c.to_uppercase();
+    out.extend(upper.next());
+    match code {
+        0x149 => out.extend(upper),
+        // Here the iota stays below.
+        0x1f80..=0x1fff => out.extend(upper.map(|c| if c == '\u{399}' { '\u{345}' } else { c })),
+        _ => out.extend(upper.flat_map(char::to_lowercase)),
+    }
+}
+
 /// `str.capitalize`
 pub fn capitalize(s: &str) -> String {
-    let mut chars = s.chars();
-    match chars.next() {
-        Some(first) => first.to_uppercase().chain(chars.as_str().to_lowercase().chars()).collect(),
-        None => String::new(),
-    }
+    recased(s, |at, _| at == 0)
 }
 
 /// `str.title`: the first cased letter of each run of cased letters goes up, the others down.
 pub fn py_title(s: &str) -> String {
+    recased(s, |_, before| !before.is_some_and(is_cased))
+}
+
+/// Titlecase where `starts` (byte position, character before it) says so, lowercase elsewhere. What a sigma becomes depends on the
+/// whole text.
+fn recased(s: &str, starts: impl Fn(usize, Option<char>) -> bool) -> String {
     let mut out = String::with_capacity(s.len());
-    let mut after_cased = false;
-    for c in s.chars() {
-        if after_cased {
-            out.extend(c.to_lowercase());
+    let lower = s.to_lowercase();
+    let mut lower = lower.chars();
+    let mut before = None;
+    for (at, c) in s.char_indices() {
+        let lowered = lower.by_ref().take(c.to_lowercase().count());
+        if starts(at, before) {
+            lowered.for_each(drop);
+            push_title(&mut out, c);
         } else {
-            out.extend(c.to_uppercase());
+            out.extend(lowered);
         }
-        after_cased = is_cased(c);
+        before = Some(c);
     }
     out
 }

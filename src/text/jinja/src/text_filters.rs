@@ -89,15 +89,15 @@ pub fn replace(args: Args) -> Result<Value> {
 /// Every run after blanks, dashes or opening brackets starts with a capital.
 pub fn title(s: &str) -> String {
     let mut out = String::with_capacity(s.len());
-    let mut at_start = true;
-    for c in s.chars() {
-        let separator = is_space(c) || "-({[<".contains(c);
-        if at_start || separator {
-            out.extend(c.to_uppercase());
-        } else {
-            out.extend(c.to_lowercase());
-        }
-        at_start = separator;
+    let is_separator = |c: char| is_space(c) || "-({[<".contains(c);
+    let mut rest = s;
+    while let Some(first) = rest.chars().next() {
+        out.extend(first.to_uppercase());
+        rest = &rest[first.len_utf8()..];
+        // A run of separators ends where a word begins, and the other way round.
+        let end = rest.find(|c| is_separator(c) != is_separator(first)).unwrap_or(rest.len());
+        out.push_str(&rest[..end].to_lowercase());
+        rest = &rest[end..];
     }
     out
 }
