@@ -43,7 +43,7 @@ std::vector<std::string> split(std::string_view names) {
 }  // namespace
 
 struct Arguments::Parser {
-  std::string command, example;
+  std::string command, example, remarks;
   CLI::App app;
   std::shared_ptr<Formatter> formatter = std::make_shared<Formatter>();
   std::map<std::string, std::string, std::less<>> aliases;  // "-ctk" -> "--ctk"
@@ -111,6 +111,10 @@ void Arguments::texts(std::string_view names, std::vector<std::string>& values,
       names, "TEXT", help, [&values](const std::string& word) { values.push_back(word); }, true);
 }
 
+void Arguments::remark(std::string_view sentence) {
+  parser_->remarks += fmt::format("{}\n", sentence);
+}
+
 int64_t Arguments::parse_integer(std::string_view name, std::string_view word, int64_t min,
                                  int64_t max) {
   int64_t value = 0;
@@ -162,7 +166,7 @@ bool Arguments::parse(const std::vector<std::string>& words) {
   try {
     parser_->app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
-    write_out(parser_->app.help() + "Example: " + parser_->example + "\n");
+    write_out(parser_->app.help() + parser_->remarks + "Example: " + parser_->example + "\n");
     return false;
   } catch (const CLI::ParseError& e) {
     fail("{}: {} (see plumb {} -h)", parser_->command, e.what(), parser_->command);

@@ -45,6 +45,9 @@ class Arguments {
   void add(std::string_view names, std::string_view type, std::string_view help,
            std::function<void(const std::string&)> read, bool repeatable = false);
 
+  // A sentence below the options in the help.
+  void remark(std::string_view sentence);
+
   // False: help was asked for and printed. Also sets verbose() (see output.h) by -v.
   bool parse(const std::vector<std::string>& words);
 

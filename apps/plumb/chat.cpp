@@ -40,7 +40,7 @@ class Chat {
         prompt_(model_.engine().file().metadata(), model_.engine().tokenizer()),
         editor_(model_folder() / ".chat-history", ctrl_c_) {
     conversation_.system = options.system;
-    if (prompt_.is_fallback()) note_fallback(model_.engine());
+    if (prompt_.is_fallback()) warn_of_fallback(model_.engine());
   }
 
   int run();
@@ -66,8 +66,10 @@ class Chat {
 };
 
 int Chat::run() {
-  if (editor_.is_interactive())
+  if (editor_.is_interactive()) {
+    show_warnings();
     write_err(dim(fmt::format("{} · /help\n", model_.path().filename().string())));
+  }
   if (options_.first.given()) take(options_.first.read("chat"));
   while (const auto message = read_message())
     if (take(*message) == Next::quit) break;

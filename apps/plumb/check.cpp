@@ -89,7 +89,9 @@ int check_command(std::vector<std::string> words) {
 
   const auto reference = make_backend({.name = "reference"})->compile(plan);
   const auto checked = backend->compile(plan);
-  const CheckResult result = check(plan, *reference, *checked, ids, options.tolerance);
+  const CheckResult result = within(file.path().string(), [&] {
+    return check(plan, *reference, *checked, ids, options.tolerance);
+  });
   if (options.json)
     write_json({{"steps_checked", result.steps_checked},
                 {"first_difference", to_json(result.first)},

@@ -93,12 +93,30 @@ ordered_json layers_json(const ModelDesc& model) {
   return kinds;
 }
 
+// What could be read of a file, and what kept the rest from being read.
+struct FileFacts {
+  ordered_json json;
+  std::optional<ModelDesc> model;
+  std::optional<Error> problem;  // a model or a vocabulary that is broken or that plumb knows not
+};
+
+void add_model(const ModelDesc& model, const ModelOptions& options, ordered_json& json) {
+  const EngineOptions engine = options.engine_options();
+  const Plan plan = compile(model, with_defaults(engine.plan, model));
+  const auto backend = make_backend(engine.backend);
+  json["layers"] = layers_json(model);
+  json["context"] = plan.options.n_positions;
+  json["backend"] = backend->name();
+  json["memory"] = to_json(backend->memory(plan));
+}
+
 // Files with a vocabulary and nothing else have no model to describe and need no memory.
-ordered_json file_json(const gguf::File& file, const ModelOptions& options) {
+FileFacts facts_of(const gguf::File& file, const ModelOptions& options) {
   const gguf::Metadata& metadata = file.metadata();
   const std::string architecture(metadata.string("general.architecture"));
   const bool has_weights = file.n_tensors() > 0;
-  ordered_json out{
+  FileFacts facts;
+  facts.json = {
       {"file", file.path().string()},
       {"name", metadata.string_or("general.name", "")},
       {"architecture", architecture},
@@ -110,20 +128,20 @@ ordered_json file_json(const gguf::File& file, const ModelOptions& options) {
       {"vocabulary_only", !has_weights},
       {"layers", ordered_json::object()},
       {"formats", bytes_by_format(file)},
-      {"vocabulary", vocabulary_json(metadata)},
+      {"vocabulary", nullptr},
       {"context", 0},
       {"backend", nullptr},
-      {"memory", to_json(Memory())}};
-  if (!has_weights) return out;
-  const ModelDesc model = load_model_desc(file);
-  const EngineOptions engine = options.engine_options();
-  const Plan plan = compile(model, with_defaults(engine.plan, model));
-  const auto backend = make_backend(engine.backend);
-  out["layers"] = layers_json(model);
-  out["context"] = plan.options.n_positions;
-  out["backend"] = backend->name();
-  out["memory"] = to_json(backend->memory(plan));
-  return out;
+      {"memory", has_weights ? ordered_json() : to_json(Memory())},
+      {"problem", nullptr}};
+  try {
+    facts.json["vocabulary"] = vocabulary_json(metadata);
+    if (has_weights) facts.model = load_model_desc(file);
+  } catch (const Error& e) {
+    facts.problem = e;
+    facts.json["problem"] = e.what();
+  }
+  if (facts.model) add_model(*facts.model, options, facts.json);
+  return facts;
 }
 
 std::string vocabulary_text(const ordered_json& v) {
@@ -134,19 +152,33 @@ std::string vocabulary_text(const ordered_json& v) {
       v["chat_template"] ? "with a chat template" : "no chat template (ChatML is used)");
 }
 
-std::string file_text(const gguf::File& file, const ordered_json& facts) {
+std::string architecture_text(const ordered_json& facts) {
+  std::string formats;
+  for (const auto& [format, bytes] : facts["formats"].items())
+    formats += fmt::format("{}{} {}", formats.empty() ? "" : ", ", format,
+                           human_bytes(bytes.get<int64_t>()));
+  return fmt::format("{}, {} parameters, context {}\nformats      {}\n",
+                     printable(facts["architecture"].get<std::string>()),
+                     facts["parameters"].get<int64_t>(), facts["context_length"].get<int64_t>(),
+                     formats);
+}
+
+std::string file_text(const gguf::File& file, const FileFacts& all) {
+  const ordered_json& facts = all.json;
   const auto bytes = [](const ordered_json& v) { return human_bytes(v.get<int64_t>()); };
   std::string out = fmt::format("{}\n", facts["file"].get<std::string>());
   if (facts["name"] != "")
     out += fmt::format("name         {}\n", printable(facts["name"].get<std::string>()));
   out += fmt::format("file         {}, {} tensors\n", bytes(facts["file_bytes"]), file.n_tensors());
-  out += fmt::format("vocabulary   {}\n", vocabulary_text(facts["vocabulary"]));
+  if (!all.problem || !facts["vocabulary"].is_null())
+    out += fmt::format("vocabulary   {}\n", vocabulary_text(facts["vocabulary"]));
+  if (all.problem) return out + architecture_text(facts);
   if (facts["vocabulary_only"])
     return out +
            fmt::format(
                "{}: a vocabulary only; it tokenizes and renders templates, it has no weights\n",
                printable(facts["architecture"].get<std::string>()));
-  out += to_text(load_model_desc(file));
+  out += to_text(*all.model);
   const ordered_json& m = facts["memory"];
   out += fmt::format(
       "memory       {} at {} positions, backend {}: weights {}, cache {}, state {}, scratch {}\n",
@@ -165,13 +197,15 @@ std::string tensors_text(const ordered_json& tensors) {
   return out;
 }
 
-void show_file(const InfoOptions& options, ordered_json& all) {
+// Returns what kept the file from being read whole.
+std::optional<Error> show_file(const InfoOptions& options, ordered_json& all) {
   const auto file = gguf::File::open(options.model.path());
-  const ordered_json facts = file_json(file, options.model);
+  const FileFacts facts = facts_of(file, options.model);
   const ordered_json tensors = options.tensors ? tensors_json(file) : ordered_json::array();
-  if (!options.json) return write_out(file_text(file, facts) + tensors_text(tensors));
-  all.update(facts);
+  if (!options.json) write_out(file_text(file, facts) + tensors_text(tensors));
+  all.update(facts.json);
   if (options.tensors) all["tensor_list"] = tensors;
+  return facts.problem;
 }
 
 }  // namespace
@@ -188,13 +222,15 @@ int info_command(std::vector<std::string> words) {
   arguments.flag("--json", options.json, "the same as JSON; sizes in bytes");
   if (!arguments.parse(words)) return 0;
   ordered_json all = ordered_json::object();
-  if (!options.machine || !options.model.model.empty()) show_file(options, all);
+  std::optional<Error> problem;
+  if (!options.machine || !options.model.model.empty()) problem = show_file(options, all);
   if (options.machine) {
     const ordered_json machine = machine_json(options.model.engine.backend);
     if (!options.json) write_out(machine_text(machine));
     all["machine"] = machine;
   }
   if (options.json) write_json(all);
+  if (problem) throw *problem;  // after all that can be said of the file
   return 0;
 }
 

@@ -66,7 +66,9 @@ int dispatch(std::vector<std::string> words) {
 
 int guarded(std::vector<std::string> words) {
   try {
-    return dispatch(std::move(words));
+    const int code = dispatch(std::move(words));
+    if (code == 0) show_warnings();
+    return code;
   } catch (const Error& e) {
     if (e.code() != ErrorCode::interrupted) note("{}", printable(e.what()));
     return static_cast<int>(e.code());

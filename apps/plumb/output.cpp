@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "base/error.h"
 
@@ -12,6 +13,7 @@ namespace plumb {
 namespace {
 
 bool g_verbose = false;
+std::string g_warnings;  // whole lines, not yet shown
 
 bool write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -38,6 +40,7 @@ std::string coloured(std::string_view text, std::string_view code) {
 }  // namespace
 
 void write_out(std::string_view bytes) {
+  show_warnings();
   if (write_all(STDOUT_FILENO, bytes)) return;
   if (errno == EPIPE) throw OutputClosed();
   fail_machine("standard output: cannot write: {}", std::strerror(errno));
@@ -56,6 +59,13 @@ std::string printable(std::string_view text) {
 
 void write_err(std::string_view text) {
   write_all(STDERR_FILENO, text);
+}
+
+void hold_warning(const std::string& text) {
+  g_warnings += "plumb: " + text + "\n";
+}
+void show_warnings() {
+  write_err(std::exchange(g_warnings, {}));
 }
 
 void set_verbose(bool on) {

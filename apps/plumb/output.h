@@ -27,6 +27,15 @@ void note(fmt::format_string<Args...> format, Args&&... args) {
   write_err("plumb: " + fmt::format(format, std::forward<Args>(args)...) + "\n");
 }
 
+// A warning: shown before the first byte of standard output or, where there is none, when the
+// command is done. A command that fails says what is wrong and nothing else.
+void hold_warning(const std::string& text);
+template <typename... Args>
+void warn(fmt::format_string<Args...> format, Args&&... args) {
+  hold_warning(fmt::format(format, std::forward<Args>(args)...));
+}
+void show_warnings();
+
 void set_verbose(bool on);
 bool is_verbose();  // -v
 template <typename... Args>

@@ -5,8 +5,8 @@
 
 namespace plumb {
 
-void note_fallback(const Engine& engine) {
-  note("{}: no chat template in the file, ChatML is used", engine.file().path().string());
+void warn_of_fallback(const Engine& engine) {
+  warn("{}: no chat template in the file, ChatML is used", engine.file().path().string());
 }
 
 Responder::Responder(const ModelOptions& model, const SamplingOptions& sampling)
@@ -19,7 +19,7 @@ Responder::Responder(const ModelOptions& model, const SamplingOptions& sampling)
   remember_model(path());
   const int64_t n_positions = engine_.plan().options.n_positions;
   if (n_positions > engine_.model().n_context)
-    note("-c: the model was trained for {} positions, {} may end in nonsense",
+    warn("-c: the model was trained for {} positions, {} may end in nonsense",
          engine_.model().n_context, n_positions);
   detail("model {}, backend {}, context {}, seed {}", path().string(), engine_.backend().name(),
          n_positions, sampler_options_.seed);

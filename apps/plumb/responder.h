@@ -13,7 +13,7 @@
 namespace plumb {
 
 // Says that the file has no chat template.
-void note_fallback(const Engine& engine);
+void warn_of_fallback(const Engine& engine);
 
 class Responder {
  public:

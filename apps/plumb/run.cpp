@@ -22,7 +22,7 @@ std::vector<int32_t> prompt_ids(const RunOptions& options, const std::string& te
                                 const Engine& engine, TemplateRenderer renderer) {
   if (options.raw) return encode_to_continue(engine.tokenizer(), text);
   ChatPrompt chat(engine.file().metadata(), engine.tokenizer(), std::move(renderer));
-  if (chat.is_fallback()) note_fallback(engine);
+  if (chat.is_fallback()) warn_of_fallback(engine);
   std::vector<Message> messages;
   if (options.system) messages.push_back({"system", *options.system});
   messages.push_back({"user", text});

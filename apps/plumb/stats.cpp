@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/machine.h"
 #include "base/text.h"
 #include "measure/bandwidth.h"
 
@@ -30,9 +33,11 @@ std::string bandwidth_text(const Stats& s) {
   if (s.gbps <= 0) return "";
   std::string out = fmt::format("   {:.1f} GB/s", s.gbps);
   if (s.limit_gbps > 0)
-    out += fmt::format(", {:.0f} % of the {:.1f} GB/s that {} thread{} read (measured just now)",
-                       100 * s.share(), s.limit_gbps, s.n_threads, s.n_threads == 1 ? "" : "s");
-  return out;
+    return out +
+           fmt::format(", {:.0f} % of the {:.1f} GB/s that {} thread{} read (measured just now)",
+                       100 * s.share(), s.limit_gbps, s.limit_threads,
+                       s.limit_threads == 1 ? "" : "s");
+  return s.limit_threads > 0 ? out + " (too little memory free to measure the limit)" : out;
 }
 
 }  // namespace
@@ -47,9 +52,13 @@ Stats stats_of(const Engine& engine, const Generation& g, int n_threads, bool me
           .generate_rate = rate(g.decoded_tokens, g.generate_seconds),
           .bytes_per_token = bytes_per_decoded_token(engine.plan(), g),
           .n_threads = n_threads,
+          .limit_threads = 0,
           .memory = engine.memory()};
   s.gbps = s.generate_rate * s.bytes_per_token / 1e9;
-  s.limit_gbps = measure_limit && s.gbps > 0 ? measure_read_bandwidth(n_threads) / 1e9 : 0;
+  if (!measure_limit || s.gbps <= 0) return s;
+  // More threads than processors read no faster, and would leave each of them next to nothing.
+  s.limit_threads = std::min(n_threads, usable_processors());
+  s.limit_gbps = measure_read_bandwidth(s.limit_threads) / 1e9;
   return s;
 }
 
@@ -75,7 +84,8 @@ ordered_json timings_json(const Stats& s) {
           {"gbps", s.gbps},
           {"limit_gbps", s.limit_gbps},
           {"share_of_limit", s.share()},
-          {"threads", s.n_threads}};
+          {"threads", s.n_threads},
+          {"limit_threads", s.limit_threads}};
 }
 
 ordered_json to_json(const Memory& m) {

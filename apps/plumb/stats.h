@@ -16,8 +16,9 @@ struct Stats {
   double generate_rate;    // decoded tokens per second; 0 where none were
   double bytes_per_token;  // weights, and the cache at the mean depth, as the plan says
   double gbps;             // of reading them, 10^9 bytes
-  double limit_gbps;       // read bandwidth measured just now with n_threads; 0: not measured
+  double limit_gbps;       // read bandwidth measured just now; 0: not measured
   int n_threads;
+  int limit_threads;  // that measured it: n_threads, or as many as there are processors; 0: none
   Memory memory;
 
   double share() const { return limit_gbps > 0 ? gbps / limit_gbps : 0; }

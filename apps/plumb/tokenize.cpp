@@ -54,6 +54,9 @@ int tokenize_command(std::vector<std::string> words) {
   arguments.flag("--pieces", pieces, "a line for each token: id and bytes");
   arguments.flag("--json", json,
                  "ids and pieces; bytes that are not UTF-8 become U+FFFD in pieces");
+  arguments.remark(
+      "A byte that the vocabulary has no token for is left out, as by llama.cpp: SmolLM2 lacks 21 "
+      "of the 256, such as 0x04 and 0xFF.");
   if (!arguments.parse(words)) return 0;
 
   const std::string input = text.read("tokenize");

@@ -7,6 +7,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace plumb {
 
@@ -34,6 +35,16 @@ template <typename... Args>
 template <typename... Args>
 [[noreturn]] void fail_machine(fmt::format_string<Args...> format, Args&&... args) {
   throw Error(ErrorCode::machine, fmt::format(format, std::forward<Args>(args)...));
+}
+
+// Runs f; an Error that it throws says where before the rest: "model.gguf: logits: ...".
+template <typename F>
+auto within(std::string_view where, F&& f) {
+  try {
+    return f();
+  } catch (const Error& e) {
+    throw Error(e.code(), fmt::format("{}: {}", where, e.what()));
+  }
 }
 
 [[noreturn]] void check_failed(const char* file, int line, const char* condition,

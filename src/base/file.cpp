@@ -32,14 +32,22 @@ std::string reason() {
   return std::strerror(errno);
 }
 
+std::string_view kind_of(mode_t mode) {
+  if (S_ISDIR(mode)) return "a directory";
+  if (S_ISFIFO(mode)) return "a pipe";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
+}
+
 }  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
   Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a pipe must not block
-  if (fd.get() < 0) fail("{}: cannot open: {}", path.string(), reason());
+  if (fd.get() < 0) fail("{}: expected a file that opens, got: {}", path.string(), reason());
   struct stat st {};
   if (::fstat(fd.get(), &st) != 0) fail("{}: cannot stat: {}", path.string(), reason());
-  if (!S_ISREG(st.st_mode)) fail("{}: expected a regular file", path.string());
+  if (!S_ISREG(st.st_mode))
+    fail("{}: expected a regular file, got {}", path.string(), kind_of(st.st_mode));
   size_ = static_cast<size_t>(st.st_size);
   if (size_ == 0) return;  // an empty file has an empty view
   void* p = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd.get(), 0);
@@ -74,14 +82,14 @@ std::string read_file(const std::filesystem::path& path, int64_t max_bytes) {
   const bool is_stdin = path == "-";
   Descriptor opened(is_stdin ? -1 : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   const int fd = is_stdin ? STDIN_FILENO : opened.get();
-  if (fd < 0) fail("{}: cannot open: {}", path.string(), reason());
+  if (fd < 0) fail("{}: expected a file that opens, got: {}", path.string(), reason());
   std::string content;
   char buffer[1 << 16];
   for (;;) {
     const ssize_t n = ::read(fd, buffer, sizeof buffer);
     if (n == 0) return content;
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail("{}: cannot read: {}", path.string(), reason());
+    if (n < 0) fail("{}: expected a file that can be read, got: {}", path.string(), reason());
     if (static_cast<int64_t>(content.size()) + n > max_bytes)
       fail("{}: expected at most {} bytes, got more", path.string(), max_bytes);
     content.append(buffer, static_cast<size_t>(n));

@@ -65,9 +65,11 @@ StopReason sample_on(Session& session, Sampler& sampler, int64_t max_tokens, Emi
                      Generation& result) {
   const Tokenizer& tokenizer = session.engine().tokenizer();
   const auto n_vocab = static_cast<size_t>(sampler.n_vocab());
+  const std::string file = session.engine().file().path().string();
   for (;;) {
     if (static_cast<int64_t>(result.ids.size()) == max_tokens) return StopReason::length;
-    const int32_t id = sampler.sample(session.logits().first(n_vocab));
+    const int32_t id =
+        within(file, [&] { return sampler.sample(session.logits().first(n_vocab)); });
     sampler.accept(id);
     if (tokenizer.is_end(id)) return StopReason::eos;
     result.ids.push_back(id);

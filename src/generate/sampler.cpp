@@ -44,6 +44,10 @@ uint64_t next(std::array<uint64_t, 4>& s) {
   return result;
 }
 
+[[noreturn]] void fail_not_finite(std::span<const float> logits) {
+  fail("logits: expected a finite one among {}, got only NaN or infinite ones", logits.size());
+}
+
 // A total order, so that every run sorts ties alike.
 bool before(const Sampler::Candidate& a, const Sampler::Candidate& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
@@ -117,8 +121,7 @@ int32_t Sampler::sample(std::span<const float> logits) {
   logits = adjusted(logits);
   if (options_.temperature <= 0) return greedy(logits);
   keep_top_k(logits);
-  if (n_candidates_ == 0)
-    fail("sampler: expected a finite logit, got none (of {} tokens)", logits.size());
+  if (n_candidates_ == 0) fail_not_finite(logits);
   if (options_.top_p < 1) keep_top_p();
   if (options_.min_p > 0) keep_min_p();
   return draw();
@@ -158,7 +161,7 @@ int32_t Sampler::greedy(std::span<const float> logits) {
   for (size_t i = 0; i < logits.size(); ++i)
     if (logits[i] > best.logit && std::isfinite(logits[i]))
       best = {static_cast<int32_t>(i), logits[i], 1};
-  if (best.id < 0) fail("sampler: expected a finite logit, got none (of {} tokens)", logits.size());
+  if (best.id < 0) fail_not_finite(logits);
   candidates_[0] = best;
   n_candidates_ = n_ordered_ = 1;
   return best.id;

@@ -46,8 +46,9 @@ int64_t fill(uint8_t* memory, int64_t bytes, int64_t least, Clock::time_point de
 }  // namespace
 
 double measure_read_bandwidth(int n_threads, std::chrono::milliseconds time) {
+  const int64_t wanted = std::max(kBuffer, n_threads * kPiece);  // some for each
   const int64_t share =
-      std::min(kBuffer, available_memory_bytes() / 4) / n_threads / kPiece * kPiece;
+      std::min(wanted, available_memory_bytes() / 4) / n_threads / kPiece * kPiece;
   if (share <= 0) return 0;
   const AnonymousMemory buffer(share * n_threads);
 #ifdef MADV_HUGEPAGE

@@ -30,7 +30,8 @@ struct CheckResult {
 inline constexpr double kDefaultCheckTolerance = 0.05;
 
 // Feeds ids (at least one, at most a batch) to both as one sequence: all but the last as one batch,
-// then the last alone, so that both the many-token and the one-token kernels are seen.
+// then the last alone, so that both the many-token and the one-token kernels are seen. Error: the
+// reference itself computes something that is not finite (the file's weights are broken).
 CheckResult check(const Plan& plan, Executable& reference, Executable& backend,
                   std::span<const int32_t> ids, double tolerance = kDefaultCheckTolerance);
 

@@ -69,12 +69,14 @@ TEST(MappedFile, released_bytes_can_be_read_again) {
 
 TEST(MappedFile, what_cannot_be_mapped_is_named) {
   const test::TempFolder folder;
-  EXPECT_EQ(code_of([&] { MappedFile(folder.path() / "absent"); }, "absent: cannot open"),
+  EXPECT_EQ(code_of([&] { MappedFile(folder.path() / "absent"); },
+                    "absent: expected a file that opens, got: No such file"),
             ErrorCode::bad_input);
-  EXPECT_EQ(code_of([&] { MappedFile(folder.path()); }, "expected a regular file"),
+  EXPECT_EQ(code_of([&] { MappedFile(folder.path()); }, "expected a regular file, got a directory"),
             ErrorCode::bad_input);
-  EXPECT_EQ(code_of([&] { MappedFile("/dev/null"); }, "/dev/null: expected a regular file"),
-            ErrorCode::bad_input);
+  EXPECT_EQ(
+      code_of([&] { MappedFile("/dev/null"); }, "/dev/null: expected a regular file, got a device"),
+      ErrorCode::bad_input);
 }
 
 TEST(ReadFile, reads_all_or_refuses) {
@@ -87,7 +89,8 @@ TEST(ReadFile, reads_all_or_refuses) {
   EXPECT_EQ(code_of([&] { read_file(file, size - 1); }, "expected at most"), ErrorCode::bad_input);
   EXPECT_EQ(code_of([&] { read_file("/dev/zero", 1 << 20); }, "/dev/zero"), ErrorCode::bad_input);
   EXPECT_EQ(code_of([&] { read_file(folder.path() / "absent"); }, "absent"), ErrorCode::bad_input);
-  EXPECT_EQ(code_of([&] { read_file(folder.path()); }, "cannot read"), ErrorCode::bad_input);
+  EXPECT_EQ(code_of([&] { read_file(folder.path()); }, "can be read, got: Is a directory"),
+            ErrorCode::bad_input);
 }
 
 TEST(WriteFile, replaces_the_whole_content_and_leaves_nothing_else) {

@@ -165,7 +165,7 @@ TEST_F(Terminal, PromptsEditsAndRemembers) {
   Program again(PLUMB_PROGRAM, words(), terminal());
   ASSERT_TRUE(again.wait_for("> "));
   again.send("\x10\x10\x10\n");  // Ctrl-P: back past /exit and /save
-  ASSERT_TRUE(again.wait_for("positions used")) << again.out();
+  ASSERT_TRUE(again.wait_for("> ", "positions used")) << again.out();
   again.send("\x04");
   EXPECT_EQ(again.finish().code, 0);
 }

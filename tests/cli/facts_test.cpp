@@ -1,6 +1,7 @@
 // logits, info, plan and check.
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "base/file.h"
@@ -87,6 +88,37 @@ TEST_F(Facts, InfoHasTheFieldsOfTheContract) {
   EXPECT_EQ(json({"info", "--json", "-c", "128", "-ctk", "f32", "-ctv", "f32"})["memory"]["kv"],
             2 * j["memory"]["kv"].get<int64_t>());
   EXPECT_EQ(json({"info", "--json", "--tensors"})["tensor_list"].size(), j["tensors"]);
+}
+
+// What a file holds can be told of a model that plumb cannot run, too; that it cannot is the error.
+TEST_F(Facts, InfoOfAnUnknownArchitecture) {
+  gguf::Writer writer;
+  writer.add("general.architecture", "mamba9");
+  writer.add("mamba9.context_length", uint32_t{77});
+  writer.add_tensor("a", Format::f32, {4, 2}, std::span<const float>(std::vector<float>(8)));
+  const std::string file = path("mamba9.gguf").string();
+  writer.write(file);
+  const Finished text = plumb({"info", "-m", file, "--tensors"});
+  EXPECT_EQ(text.code, 2) << "what was asked for is not all known";
+  for (const char* word : {"mamba9", "8 parameters", "context 77", "F32 32 B", "4 x 2"})
+    EXPECT_NE(text.out.find(word), std::string::npos) << word << " in " << text.out;
+  EXPECT_EQ(std::count(text.err.begin(), text.err.end(), '\n'), 1) << text.err;
+  for (const char* word : {"mamba9.gguf", "general.architecture", "expected", "llama", "mamba9\""})
+    EXPECT_NE(text.err.find(word), std::string::npos) << word << " in " << text.err;
+  const Json j = Json::parse(plumb({"info", "-m", file, "--json"}).out);
+  EXPECT_EQ(j["architecture"], "mamba9");
+  EXPECT_EQ(j["formats"]["F32"], 32);
+  EXPECT_TRUE(j["memory"].is_null());
+  EXPECT_NE(j["problem"].get<std::string>().find("architecture"), std::string::npos);
+  expect_refused(tiny({"info", "--backend", "tpu"}), {"--backend", "tpu"});
+}
+
+TEST_F(Facts, CheckRefusesAModelOfNoNumbers) {
+  for (const float bad : {NAN, INFINITY}) {
+    const std::string file = write_model("broken.gguf", {.final_norm = bad});
+    expect_refused(plumb({"check", "-m", file}),
+                   {"broken.gguf", "step ", "(head)", "expected finite numbers", "got "});
+  }
 }
 
 TEST_F(Facts, InfoForPeople) {

@@ -1,6 +1,7 @@
 // run: text, figures, JSON, sampling, and Ctrl-C.
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <thread>
 
@@ -132,6 +133,35 @@ TEST_F(RunCommand, PromptsFromFilesAndStandardInput) {
   EXPECT_GT(tokens({"-p", "Hello", "--system", "Be kind"}), tokens({"-p", "Hello"}));
   expect_refused(tiny({"run", "-f", "absent"}), {"absent", "No such file"});
   expect_refused(tiny({"run", "-p", std::string(5000, 'x')}), {"prompt", "context", "-c"});
+}
+
+// A command that fails says why and nothing else: the warnings that came first are not shown.
+TEST_F(RunCommand, AModelOfNoNumbersIsRefusedInOneLine) {
+  const std::string file = write_model("nan.gguf", {.chat_template = false, .final_norm = NAN});
+  for (const char* temperature : {"0", "1"})
+    expect_refused(plumb({"run", "-m", file, "-p", "Hello", "-c", "300", "--temp", temperature}),
+                   {"nan.gguf", "logits", "expected a finite one", "got only NaN"});
+  const Finished chat = plumb({"chat", "-m", file}, "Hello\n");
+  expect_refused(chat, {"nan.gguf", "logits"});
+}
+
+TEST_F(RunCommand, WarningsComeBeforeTheText) {
+  const std::string file = write_model("bare.gguf", {.chat_template = false});
+  for (const Words& more : {Words{"-n", "2"}, Words{"-n", "0"}, Words{"-n", "2", "--json"}}) {
+    Words words{"run", "-m", file, "-p", "Hello", "-c", "300", "--no-stats"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Finished f = plumb(words);
+    EXPECT_EQ(f.code, 0) << f.err;
+    EXPECT_NE(f.err.find("ChatML"), std::string::npos) << f.err;
+    EXPECT_NE(f.err.find("trained for 256 positions"), std::string::npos) << f.err;
+    EXPECT_EQ(std::count(f.err.begin(), f.err.end(), '\n'), 2) << f.err;
+  }
+}
+
+TEST_F(RunCommand, MoreThreadsThanProcessorsStillSayTheShare) {
+  const Finished f = tiny({"run", "-p", "Hello", "-n", "3", "-t", "256", "--ignore-eos"});
+  EXPECT_EQ(f.code, 0) << f.err;
+  EXPECT_NE(f.err.find("% of"), std::string::npos) << f.err;
 }
 
 TEST_F(RunCommand, ARealModelAnswers) {

@@ -71,6 +71,11 @@ TEST_F(Tokenize, JsonAndPieces) {
   EXPECT_NE(pieces.out.find("\"\\xff\"\n"), std::string::npos) << pieces.out;
 }
 
+TEST_F(Tokenize, TheHelpSaysWhatIsLost) {
+  EXPECT_NE(plumb({"tokenize", "-h"}).out.find("byte that the vocabulary has no token for"),
+            std::string::npos);
+}
+
 TEST_F(Tokenize, IdsAreStrict) {
   for (const char* ids : {"1,2", "1 2", " 1 , 2 ", "1\n2\n"})
     EXPECT_EQ(tiny({"detokenize", "--no-bos", "--ids", ids}).out, "<|im_start|><|im_end|>") << ids;

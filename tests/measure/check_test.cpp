@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "backend/reference/reference.h"
+#include "base/error.h"
 #include "support/tiny_engine.h"
 
 namespace plumb {
@@ -92,6 +93,22 @@ TEST(Check, NotANumberIsADifference) {
   const CheckResult result = check(tiny.plan, *reference, broken, some_ids(1, tiny.model.n_vocab));
   ASSERT_TRUE(result.first);
   EXPECT_EQ(result.first->step, 7u);
+}
+
+TEST(Check, NotANumberInTheReferenceIsAnError) {
+  const TinyPlan tiny;
+  const auto backend = make_reference_backend();
+  for (const float bad : {NAN, INFINITY}) {
+    Broken reference(tiny.plan, backend->compile(tiny.plan), 7, bad);
+    Broken broken(tiny.plan, backend->compile(tiny.plan), 7, bad);
+    try {
+      check(tiny.plan, reference, broken, some_ids(1, tiny.model.n_vocab));
+      FAIL() << bad;
+    } catch (const Error& e) {
+      const std::string step = "step 7 (" + tiny.plan.steps[7].name + "): expected finite";
+      EXPECT_NE(std::string(e.what()).find(step), std::string::npos) << e.what();
+    }
+  }
 }
 
 }  // namespace

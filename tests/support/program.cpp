@@ -128,8 +128,11 @@ bool Program::wait_until(const std::function<bool()>& done) {
   return true;
 }
 
-bool Program::wait_for(std::string_view text) {
-  return wait_until([&] { return out_.find(text) != std::string::npos; });
+bool Program::wait_for(std::string_view text, std::string_view after) {
+  return wait_until([&] {
+    const size_t begin = out_.find(after);
+    return begin != std::string::npos && out_.find(text, begin + after.size()) != std::string::npos;
+  });
 }
 bool Program::wait_for_error(std::string_view text) {
   return wait_until([&] { return err_.find(text) != std::string::npos; });

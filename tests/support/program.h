@@ -37,7 +37,7 @@ class Program {
   void signal(int number);
   // Until its standard output (or the terminal) holds the text, or standard error does, or there
   // are n bytes of output; false: it ended or a minute passed.
-  bool wait_for(std::string_view text);
+  bool wait_for(std::string_view text, std::string_view after = "");  // behind the first `after`
   bool wait_for_error(std::string_view text);
   bool wait_for_bytes(size_t n);
   // Closes the input and waits for the end. Code -1: killed after a minute.

@@ -21,7 +21,7 @@ class Builder {
     writer_.add("llama.vocab_size", static_cast<uint32_t>(n_vocab_));
     matrix("token_embd.weight", o_.embedding, o_.n_embd, n_vocab_);
     for (int64_t i = 0; i < o_.n_layers; ++i) add_layer(fmt::format("blk.{}.", i));
-    vector("output_norm.weight", o_.n_embd, 1);
+    vector("output_norm.weight", o_.n_embd, o_.final_norm);
     if (!o_.tied) matrix("output.weight", o_.head, o_.n_embd, n_vocab_);
     if (o_.rope_freqs) add_rope_factors();
     return std::move(writer_);

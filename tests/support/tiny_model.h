@@ -29,6 +29,7 @@ struct TinyOptions {
   TinyVocab vocab = TinyVocab::gpt2;
   std::string pre = "smollm";
   bool chat_template = true;  // ChatML
+  float final_norm = 1;       // mean of the last norm's weights; NaN: a model of no numbers
   int64_t n_padding = 0;      // unused tokens at the end of the vocabulary
   uint32_t alignment = 32;
   uint64_t seed = 1;
