@@ -52,7 +52,7 @@ Interruptible::~Interruptible() {
   g_interruptible = false;
 }
 
-bool Interruptible::interrupted() const {
+const std::atomic<bool>& Interruptible::flag() const {
   return g_interrupted;
 }
 

@@ -2,6 +2,8 @@
 // Ctrl-C. It ends the program at once with exit code 130, except while an Interruptible lives: then
 // the first one only raises a flag, and the second ends the program.
 
+#include <atomic>
+
 namespace plumb {
 
 // Once, before threads start. Error (machine): no pipe to be had.
@@ -14,7 +16,8 @@ class Interruptible {
   Interruptible(const Interruptible&) = delete;
   Interruptible& operator=(const Interruptible&) = delete;
 
-  bool interrupted() const;
+  bool interrupted() const { return flag(); }
+  const std::atomic<bool>& flag() const;
   void lower();  // the Ctrl-C has had its effect
   // Until fd can be read (or is closed): true. False: interrupted.
   bool wait_for_input(int fd) const;

@@ -67,11 +67,12 @@ void for_each_row(Engine& engine, std::span<const int32_t> ids,
   std::iota(positions.begin(), positions.end(), 0);
   for (size_t done = 0; done < ids.size();) {
     const size_t n = std::min(at_once, ids.size() - done);
-    engine.executable().run({ids.subspan(done, n), std::span(positions).subspan(done, n),
-                             std::span(slots).first(n), std::span(wants).first(n)});
+    const Batch batch{ids.subspan(done, n), std::span(positions).subspan(done, n),
+                      std::span(slots).first(n), std::span(wants).first(n), &scope.flag()};
+    if (!engine.executable().run(batch) || scope.interrupted())
+      throw Error(ErrorCode::interrupted, "interrupted");
     for (size_t i = 0; i < n; ++i) use(engine.executable().logits(static_cast<int64_t>(i)));
     done += n;
-    if (scope.interrupted()) throw Error(ErrorCode::interrupted, "interrupted");
   }
 }
 

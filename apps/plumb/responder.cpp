@@ -28,13 +28,11 @@ Responder::Responder(const ModelOptions& model, const SamplingOptions& sampling)
 Generation Responder::respond(std::span<const int32_t> prompt, bool streamed,
                               const Interruptible& ctrl_c) {
   bool line_open = false;
+  options_.stop_request = &ctrl_c.flag();
   const Generation result =
       generate(session_, sampler_, prompt, options_, [&](std::string_view text) {
-        if (streamed && !text.empty()) {
-          write_out(text);
-          line_open = !text.ends_with('\n');
-        }
-        return !ctrl_c.interrupted();
+        if (streamed) write_out(text);
+        line_open = !text.ends_with('\n');
       });
   if (streamed && line_open && stdout_is_terminal()) write_out("\n");
   return result;

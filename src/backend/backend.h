@@ -3,6 +3,7 @@
 // many times: one virtual call per batch, not per step. Every backend gives the same results to
 // within its stated accuracy; reference/ is the oracle.
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,17 +24,20 @@ struct Batch {
   std::span<const int32_t> positions;  // within the sequence, from 0
   std::span<const int32_t> slots;      // 0 .. n_sequences-1
   std::span<const uint8_t> wants_logits;
+  const std::atomic<bool>* stop = nullptr;  // when it becomes true, run() gives the batch up
   int64_t size() const { return static_cast<int64_t>(tokens.size()); }
+  bool stopped() const { return stop && stop->load(std::memory_order_relaxed); }
 };
 
 class Executable {
  public:
   virtual ~Executable() = default;
 
-  // Runs all steps. Error (and nothing changed): ids or slots out of range, a position that does
-  // not continue its sequence, more tokens or logits than the plan allows, a sequence that would
-  // outgrow its positions.
-  virtual void run(const Batch& batch) = 0;
+  // Runs all steps: true. False: the batch was given up, its sequences are as long as before it and
+  // there are no logits. Error (and nothing changed): ids or slots out of range, a position that
+  // does not continue its sequence, more tokens or logits than the plan allows, a sequence that
+  // would outgrow its positions.
+  virtual bool run(const Batch& batch) = 0;
 
   // Of the last batch, in order of the tokens that wanted logits.
   virtual std::span<const float> logits(int64_t row) const = 0;  // [n_vocab]

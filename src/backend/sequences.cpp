@@ -93,6 +93,10 @@ std::span<const Sequences::PageCopy> Sequences::extend(const Batch& batch) {
   return copies_;
 }
 
+void Sequences::give_back(const Batch& batch) {
+  for (size_t i = batch.tokens.size(); i-- > 0;) truncate(batch.slots[i], batch.positions[i]);
+}
+
 void Sequences::truncate(int slot, int64_t n_positions) {
   CHECK(n_positions >= 0 && n_positions <= length(slot), "truncate to {} of {}", n_positions,
         length(slot));

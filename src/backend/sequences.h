@@ -22,6 +22,8 @@ class Sequences {
     int32_t from, to;
   };
   std::span<const PageCopy> extend(const Batch& batch);
+  // The last batch was given up: its sequences are as long as before it.
+  void give_back(const Batch& batch);
 
   int64_t length(int slot) const { return at(slot).length; }
   int32_t page(int slot, int64_t position) const {

@@ -9,7 +9,7 @@
 namespace plumb {
 namespace {
 
-using OnText = std::function<bool(std::string_view)>;
+using OnText = std::function<void(std::string_view)>;
 
 class Stopwatch {
  public:
@@ -28,8 +28,7 @@ class Emitter {
           const std::vector<std::string>& stop, const OnText& on_text)
       : decoder_(tokenizer, false, prompt), stops_(stop), on_text_(on_text) {}
 
-  // False: the receiver interrupts.
-  bool add(int32_t id) { return pass_on(stops_.add(decoder_.add(id))); }
+  void add(int32_t id) { pass_on(stops_.add(decoder_.add(id))); }
   void finish() {
     pass_on(stops_.add(decoder_.flush()));
     pass_on(stops_.flush());
@@ -38,9 +37,10 @@ class Emitter {
   std::string take_text() { return std::move(text_); }
 
  private:
-  bool pass_on(const std::string& certain) {
+  void pass_on(const std::string& certain) {
+    if (certain.empty()) return;
     text_ += certain;
-    return on_text_(certain);
+    on_text_(certain);
   }
 
   StreamDecoder decoder_;
@@ -49,36 +49,35 @@ class Emitter {
   std::string text_;
 };
 
-// False: interrupted.
-bool feed_prompt(Session& session, std::span<const int32_t> ids, int64_t at_a_time,
-                 const OnText& on_text) {
-  const auto keep_going = [&] { return on_text({}); };
+// False: asked to stop.
+bool feed_prompt(Session& session, std::span<const int32_t> ids, const GenerateOptions& options) {
   while (!ids.empty()) {
-    const auto piece = ids.first(std::min(ids.size(), static_cast<size_t>(at_a_time)));
-    if (!session.feed(piece, keep_going) || !keep_going()) return false;
+    const auto piece = ids.first(std::min(ids.size(), static_cast<size_t>(options.feed_tokens)));
+    if (!session.feed(piece, options.stop_request)) return false;
     ids = ids.subspan(piece.size());
   }
   return true;
 }
 
-StopReason sample_on(Session& session, Sampler& sampler, int64_t max_tokens, Emitter& out,
-                     Generation& result) {
+StopReason sample_on(Session& session, Sampler& sampler, const GenerateOptions& options,
+                     Emitter& out, Generation& result) {
   const Tokenizer& tokenizer = session.engine().tokenizer();
   const auto n_vocab = static_cast<size_t>(sampler.n_vocab());
   const std::string file = session.engine().file().path().string();
+  const auto is_long_enough = [&] {
+    return static_cast<int64_t>(result.ids.size()) == options.max_tokens;
+  };
   for (;;) {
-    if (static_cast<int64_t>(result.ids.size()) == max_tokens) return StopReason::length;
+    if (is_long_enough()) return StopReason::length;
     const int32_t id =
         within(file, [&] { return sampler.sample(session.logits().first(n_vocab)); });
     sampler.accept(id);
     if (tokenizer.is_end(id)) return StopReason::eos;
     result.ids.push_back(id);
-    const bool going = out.add(id);
+    out.add(id);
     if (out.stopped()) return StopReason::stop_string;
-    if (!going) return StopReason::interrupt;
-    if (static_cast<int64_t>(result.ids.size()) == max_tokens || session.room() == 0)
-      return StopReason::length;
-    session.feed({&id, 1});
+    if (is_long_enough() || session.room() == 0) return StopReason::length;
+    if (!session.feed({&id, 1}, options.stop_request)) return StopReason::interrupt;
     ++result.decoded_tokens;
   }
 }
@@ -118,13 +117,12 @@ Generation generate(Session& session, Sampler& sampler, std::span<const int32_t>
   result.reused_tokens = session.reuse_prefix(prompt);
   sampler.read(prompt);
   const auto rest = prompt.subspan(static_cast<size_t>(result.reused_tokens));
-  const bool fed = feed_prompt(session, rest, options.feed_tokens, on_text);
+  const bool fed = feed_prompt(session, rest, options);
   result.prompt_seconds = prompt_time.seconds();
   result.fed_tokens = static_cast<int64_t>(session.ids().size()) - result.reused_tokens;
 
   const Stopwatch generate_time;
-  result.stop =
-      fed ? sample_on(session, sampler, options.max_tokens, out, result) : StopReason::interrupt;
+  result.stop = fed ? sample_on(session, sampler, options, out, result) : StopReason::interrupt;
   out.finish();
   if (out.stopped()) result.stop = StopReason::stop_string;
   result.generate_seconds = generate_time.seconds();

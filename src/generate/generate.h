@@ -2,6 +2,7 @@
 // The token loop: prompt in, text out, one token at a time, with the reasons to stop and honest
 // times.
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -21,6 +22,9 @@ struct GenerateOptions {
   int64_t max_tokens = -1;        // -1: until the end or the context is full
   std::vector<std::string> stop;  // the text ends before the first of these (see StopStrings)
   int64_t feed_tokens = 2048;     // of the prompt, handed to the session at a time
+  // When it becomes true (a signal handler, another thread), the generation ends with what there
+  // is, in the middle of a batch too.
+  const std::atomic<bool>* stop_request = nullptr;
 };
 
 struct Generation {
@@ -40,12 +44,12 @@ struct Generation {
 Sampler make_sampler(const Engine& engine, SamplerOptions options, bool ignore_eos = false);
 
 // Feeds what of the prompt is not yet in the session, then samples until a reason to stop. on_text
-// gets text as soon as it is certain (never half a UTF-8 character, never the start of a stop
-// string), and an empty text whenever there is none to report, between the batches of a prompt too;
-// it returns false to interrupt. The session then holds prompt and generated ids (the last one may
-// be pending). Error: an empty prompt, one that the context cannot hold.
+// gets text as soon as it is certain: never half a UTF-8 character, never the start of a stop
+// string. The session then holds prompt and generated ids (the last one may be pending), or as much
+// of the prompt as was read. Error: an empty prompt, one that the context cannot hold, logits that
+// are all no numbers.
 Generation generate(Session& session, Sampler& sampler, std::span<const int32_t> prompt,
                     const GenerateOptions& options,
-                    const std::function<bool(std::string_view)>& on_text);
+                    const std::function<void(std::string_view)>& on_text);
 
 }  // namespace plumb

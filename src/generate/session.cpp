@@ -15,7 +15,7 @@ Session::Session(Engine& engine, int slot) : engine_(&engine), slot_(slot) {
   wants_.resize(static_cast<size_t>(options.max_batch));
 }
 
-bool Session::feed(std::span<const int32_t> ids, const std::function<bool()>& keep_going) {
+bool Session::feed(std::span<const int32_t> ids, const std::atomic<bool>* stop) {
   CHECK(!ids.empty(), "feed needs a token");
   if (static_cast<int64_t>(ids.size()) > room())
     fail("context: expected at most {} more tokens (-c {}), got {}", room(),
@@ -26,11 +26,11 @@ bool Session::feed(std::span<const int32_t> ids, const std::function<bool()>& ke
               static_cast<int32_t>(ids_.size()));
     std::fill_n(wants_.begin(), n, uint8_t{0});
     wants_[n - 1] = n == ids.size();
-    engine_->executable().run({ids.first(n), std::span(positions_).first(n),
-                               std::span(slots_).first(n), std::span(wants_).first(n)});
+    const Batch batch{ids.first(n), std::span(positions_).first(n), std::span(slots_).first(n),
+                      std::span(wants_).first(n), stop};
+    if (!engine_->executable().run(batch)) return false;
     ids_.insert(ids_.end(), ids.begin(), ids.begin() + static_cast<int64_t>(n));
     ids = ids.subspan(n);
-    if (!ids.empty() && !keep_going()) return false;
   }
   return true;
 }

@@ -2,8 +2,8 @@
 // One sequence of a model: feed tokens, read the logits that follow, go back. The ids held are
 // always known, so that a new prompt reuses the longest prefix it shares with the old one.
 
+#include <atomic>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <vector>
 
@@ -16,10 +16,9 @@ class Session {
   explicit Session(Engine& engine, int slot = 0);
 
   // Appends ids (at least one) in batches of the plan's size; the logits of the last one follow.
-  // `keep_going` is asked between batches; when it says no, feed returns false with what was fed so
-  // far held.
-  bool feed(
-      std::span<const int32_t> ids, const std::function<bool()>& keep_going = [] { return true; });
+  // False: `stop` became true; the batches that were done until then are held, the one under way is
+  // given up.
+  bool feed(std::span<const int32_t> ids, const std::atomic<bool>* stop = nullptr);
 
   std::span<const float> logits() const;  // after the last token fed, [n_vocab]
 

@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "support/temp_folder.h"
@@ -21,10 +25,10 @@ class Generate : public ::testing::Test {
  protected:
   Generate() : engine_(open({})), session_(engine_) {}
 
-  Engine open(const PlanOptions& plan) {
+  Engine open(const PlanOptions& plan, const BackendOptions& where = {.name = "reference"}) {
     const auto path = folder_.path() / "tiny.gguf";
     test::tiny_llama().write(path);
-    return Engine(path, {.backend = {.name = "reference"}, .plan = plan});
+    return Engine(path, {.backend = where, .plan = plan});
   }
 
   // Says the bytes in order (all different, none in the prompt), then ends.
@@ -38,10 +42,8 @@ class Generate : public ::testing::Test {
   Sampler greedy() { return make_sampler(engine_, {.temperature = 0}); }
 
   Generation say(Sampler& sampler, const GenerateOptions& options = {}) {
-    return generate(session_, sampler, prompt_, options, [&](std::string_view text) {
-      pieces_.emplace_back(text);
-      return true;
-    });
+    return generate(session_, sampler, prompt_, options,
+                    [&](std::string_view text) { pieces_.emplace_back(text); });
   }
   std::string heard() const {
     std::string all;
@@ -111,7 +113,7 @@ TEST_F(Generate, StopStringsAcrossTokensAndCharacters) {
 
 TEST_F(Generate, HalfACharacterAtTheEndComesAsItIs) {
   Sampler sampler = script("a\xE2\x82");
-  EXPECT_EQ(generate(session_, sampler, prompt_, {}, [](auto) { return true; }).text, "a\xE2\x82");
+  EXPECT_EQ(generate(session_, sampler, prompt_, {}, [](auto) {}).text, "a\xE2\x82");
 }
 
 TEST_F(Generate, StopsAtMaxTokens) {
@@ -130,10 +132,12 @@ TEST_F(Generate, StopsAtMaxTokens) {
 TEST_F(Generate, InterruptKeepsWhatWasSaidAndTheSessionGoesOn) {
   Sampler sampler = script("abcdef");
   std::string said;
-  const Generation g = generate(session_, sampler, prompt_, {}, [&](std::string_view text) {
+  std::atomic<bool> stop{false};
+  const auto hear = [&](std::string_view text) {
     said += text;
-    return said != "abc";
-  });
+    stop = said == "abc";
+  };
+  const Generation g = generate(session_, sampler, prompt_, {.stop_request = &stop}, hear);
   EXPECT_EQ(g.stop, StopReason::interrupt);
   EXPECT_EQ(g.text, "abc");
   prompt_.insert(prompt_.end(), {token_of('a'), token_of('b'), 210, 211});
@@ -145,15 +149,53 @@ TEST_F(Generate, InterruptKeepsWhatWasSaidAndTheSessionGoesOn) {
 }
 
 TEST_F(Generate, ALongPromptCanBeInterrupted) {
-  Engine small = open({.max_batch = 2});
-  Session session(small);
-  Sampler sampler = make_sampler(small, {});
-  prompt_.assign(20, 100);
-  int calls = 0;
-  const auto g = generate(session, sampler, prompt_, {}, [&](auto) { return ++calls < 3; });
+  const std::atomic<bool> stop{true};
+  Sampler sampler = greedy();
+  const Generation g = say(sampler, {.stop_request = &stop});
   EXPECT_EQ(g.stop, StopReason::interrupt);
-  EXPECT_EQ(g.fed_tokens, 6);
+  EXPECT_EQ(g.fed_tokens, 0);
   EXPECT_TRUE(g.ids.empty());
+  EXPECT_EQ(engine_.executable().length(0), 0);
+  const Generation again = say(sampler, {.max_tokens = 6});
+  Engine other = open({});
+  Session session(other);
+  Sampler same = greedy();
+  EXPECT_EQ(again.ids, generate(session, same, prompt_, {.max_tokens = 6}, [](auto) {}).ids);
+}
+
+// Asked to stop from another thread, at any moment: what is held then is a prefix of the prompt,
+// and going on from it gives what a fresh session gives.
+TEST_F(Generate, AStopAtAnyMomentLeavesAValidSession) {
+  prompt_.clear();
+  for (int32_t i = 0; i < 120; ++i) prompt_.push_back(3 + i * 7 % 250);
+  for (const std::string backend : {"reference", "cpu"}) {
+    BackendOptions where{.name = backend, .n_threads = 3};
+    Engine fresh = open({.max_batch = 16}, where), engine = open({.max_batch = 16}, where);
+    Session fresh_session(fresh);
+    fresh_session.feed(prompt_);
+    const auto expected = fresh_session.logits();
+    int given_up = 0;
+    for (int delay = 0; delay < 40; ++delay) {
+      Session session(engine);
+      session.truncate(0);
+      std::atomic<bool> stop{false};
+      std::thread other([&] {
+        std::this_thread::sleep_for(std::chrono::microseconds(delay * 50));
+        stop = true;
+      });
+      const bool done = session.feed(prompt_, &stop);
+      other.join();
+      const auto held = session.ids();
+      ASSERT_EQ(static_cast<int64_t>(held.size()), engine.executable().length(0));
+      ASSERT_TRUE(std::equal(held.begin(), held.end(), prompt_.begin()));
+      if (done) continue;
+      ++given_up;
+      session.feed(std::span(prompt_).subspan(session.ids().size()));
+      const auto got = session.logits();
+      ASSERT_TRUE(std::equal(got.begin(), got.end(), expected.begin())) << backend << " " << delay;
+    }
+    EXPECT_GT(given_up, 0) << backend;
+  }
 }
 
 TEST_F(Generate, PromptsFedInPiecesGiveTheSame) {
@@ -163,8 +205,8 @@ TEST_F(Generate, PromptsFedInPiecesGiveTheSame) {
     Engine other = open({});
     Session session(other);
     Sampler same = make_sampler(other, {.temperature = 0});
-    const auto g = generate(session, same, prompt_, {.max_tokens = 8, .feed_tokens = piece},
-                            [](auto) { return true; });
+    const auto g =
+        generate(session, same, prompt_, {.max_tokens = 8, .feed_tokens = piece}, [](auto) {});
     EXPECT_EQ(g.ids, whole.ids);
   }
 }
@@ -173,7 +215,7 @@ TEST_F(Generate, EndsWhereTheContextIsFull) {
   Engine small = open({.n_positions = 10});
   Session session(small);
   Sampler sampler = make_sampler(small, {.temperature = 0}, true);
-  const auto quiet = [](std::string_view) { return true; };
+  const auto quiet = [](std::string_view) {};
   const Generation g = generate(session, sampler, prompt_, {}, quiet);
   EXPECT_EQ(g.stop, StopReason::length);
   EXPECT_EQ(g.ids.size(), 7u) << "six are fed, one more is known";
@@ -206,7 +248,7 @@ TEST_F(Generate, PenaltiesSeeThePrompt) {
 TEST_F(Generate, SameSeedSameText) {
   const auto text = [&](uint64_t seed) {
     Sampler sampler = make_sampler(engine_, {.temperature = 2, .seed = seed}, true);
-    return generate(session_, sampler, prompt_, {.max_tokens = 30}, [](auto) { return true; }).ids;
+    return generate(session_, sampler, prompt_, {.max_tokens = 30}, [](auto) {}).ids;
   };
   EXPECT_EQ(text(1), text(1));
   EXPECT_NE(text(1), text(2));

@@ -223,7 +223,8 @@ TEST(GgufReader, every_truncation_is_refused_or_leaves_the_data_whole) {
 TEST(GgufReader, missing_and_strange_files_are_named) {
   EXPECT_EQ(message_of([] { gguf::File::open("/nowhere/m.gguf"); }),
             "/nowhere/m.gguf: expected a file that opens, got: No such file or directory");
-  EXPECT_EQ(message_of([] { gguf::File::open("/tmp"); }), "/tmp: expected a regular file, got a directory");
+  EXPECT_EQ(message_of([] { gguf::File::open("/tmp"); }),
+            "/tmp: expected a regular file, got a directory");
 }
 
 // 200,000 keys and as many tensors, all with long common prefixes: time is n log n, not n * n

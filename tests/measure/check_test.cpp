@@ -20,7 +20,7 @@ class Broken final : public Executable {
  public:
   Broken(const Plan& plan, std::unique_ptr<Executable> sound, size_t broken_step, float error)
       : plan_(plan), sound_(std::move(sound)), broken_step_(broken_step), error_(error) {}
-  void run(const Batch& batch) override { sound_->run(batch); }
+  bool run(const Batch& batch) override { return sound_->run(batch); }
   std::span<const float> logits(int64_t row) const override { return sound_->logits(row); }
   int32_t picked(int64_t row) const override { return sound_->picked(row); }
   int64_t length(int slot) const override { return sound_->length(slot); }

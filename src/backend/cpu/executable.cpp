@@ -1,5 +1,7 @@
 #include "backend/cpu/executable.h"
 
+#include <atomic>
+
 #include "base/error.h"
 
 namespace plumb::cpu {
@@ -42,16 +44,23 @@ Memory CpuExecutable::memory(const Plan& plan, int n_threads) {
           .scratch = saturating_add(scratch_bytes(plan, n_threads), rotation_bytes(plan))};
 }
 
-void CpuExecutable::run(const Batch& batch) {
+// The first thread decides which step is the last, and all know it behind that step's barrier; one
+// that hears of it a step before, because the first is ahead, runs that step like the others.
+bool CpuExecutable::run(const Batch& batch) {
   begin(batch);
-  pool_->run([this](int thread, int n_threads) {
+  std::atomic<size_t> last{steps_.size() - 1};
+  pool_->run([this, &batch, &last](int thread, int n_threads) {
     const Worker worker{state_, thread, n_threads};
-    for (const CompiledStep& step : steps_) {
-      std::visit([&](const auto& s) { s.run(worker); }, step);
+    for (size_t i = 0; i <= last; ++i) {
+      std::visit([&](const auto& s) { s.run(worker); }, steps_[i]);
+      if (thread == 0 && batch.stopped()) last = i;
       worker.barrier();
     }
   });
   end();
+  const bool done = last + 1 == steps_.size();
+  if (!done) sequences_.give_back(batch);
+  return done;
 }
 
 void CpuExecutable::begin(const Batch& batch) {

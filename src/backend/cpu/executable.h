@@ -16,7 +16,7 @@ class CpuExecutable final : public Executable {
 
   static Memory memory(const Plan& plan, int n_threads);
 
-  void run(const Batch& batch) override;
+  bool run(const Batch& batch) override;
   std::span<const float> logits(int64_t row) const override;
   int32_t picked(int64_t row) const override;
   int64_t length(int slot) const override { return sequences_.length(slot); }

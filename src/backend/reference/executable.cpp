@@ -42,16 +42,20 @@ int64_t ReferenceExecutable::scratch_bytes(const Plan& plan) {
   return saturating_add(buffer_bytes(plan), attention);
 }
 
-void ReferenceExecutable::run(const Batch& batch) {
+bool ReferenceExecutable::run(const Batch& batch) {
   begin(batch);
-  for (size_t i = 0; i < plan_.steps.size(); ++i) run_step(i);
+  for (size_t i = 0; i < plan_.steps.size() && !stopped(); ++i) run_step(i);
   end();
+  const bool done = !stopped();
+  if (!done) sequences_.give_back(batch);
+  return done;
 }
 
 void ReferenceExecutable::begin(const Batch& batch) {
   for (const auto& copy : sequences_.extend(batch))
     std::memcpy(cache_.data() + copy.to * page_bytes_, cache_.data() + copy.from * page_bytes_,
                 static_cast<size_t>(page_bytes_));
+  stop_ = batch.stop;
   tokens_.assign(batch.tokens.begin(), batch.tokens.end());
   positions_.assign(batch.positions.begin(), batch.positions.end());
   slots_.assign(batch.slots.begin(), batch.slots.end());
@@ -110,7 +114,7 @@ void ReferenceExecutable::step(const Project& s) {
   const std::vector<float> x = normed_rows(s.norm, s.from, all_rows_);
   for (const Project::Part& part : s.parts)
     multiply(part.weight, part.bias, n_tokens(), {x.data(), columns(s.from)},
-             row(s.to, 0) + part.column, columns(s.to));
+             row(s.to, 0) + part.column, columns(s.to), stop_);
 }
 
 uint8_t* ReferenceExecutable::cached(const Attend& s, bool is_v, int32_t page, int64_t kv_head,
@@ -179,7 +183,7 @@ void ReferenceExecutable::step(const Attend& s) {
       rotate(s.rope, factors, positions_[static_cast<size_t>(t)], row(s.qkv, t) + h * s.head_dim);
     append_to_cache(s, t);
   }
-  for (int64_t t = 0; t < n_tokens(); ++t)
+  for (int64_t t = 0; t < n_tokens() && !stopped(); ++t)
     for (int64_t h = 0; h < s.n_heads; ++h) attend_head(s, t, h);
 }
 
@@ -195,7 +199,7 @@ void ReferenceExecutable::step(const MergePartials& s) {
 void ReferenceExecutable::step(const ProjectAdd& s) {
   const int64_t n = columns(s.residual);
   std::vector<float> y(static_cast<size_t>(n_tokens() * n));
-  multiply(s.weight, s.bias, n_tokens(), {row(s.from, 0), columns(s.from)}, y.data(), n);
+  multiply(s.weight, s.bias, n_tokens(), {row(s.from, 0), columns(s.from)}, y.data(), n, stop_);
   float* residual = row(s.residual, 0);
   for (size_t i = 0; i < y.size(); ++i) residual[i] += y[i];
 }
@@ -206,8 +210,8 @@ void ReferenceExecutable::step(const GateUp& s) {
   const int64_t n = columns(s.to);
   std::vector<float> up(static_cast<size_t>(n_tokens() * n));
   float* gate = row(s.to, 0);
-  multiply(s.gate, s.gate_bias, n_tokens(), input, gate, n);
-  multiply(s.up, s.up_bias, n_tokens(), input, up.data(), n);
+  multiply(s.gate, s.gate_bias, n_tokens(), input, gate, n, stop_);
+  multiply(s.up, s.up_bias, n_tokens(), input, up.data(), n, stop_);
   for (size_t i = 0; i < up.size(); ++i) gate[i] = silu(gate[i]) * up[i];
 }
 
@@ -215,7 +219,7 @@ void ReferenceExecutable::step(const Head& s) {
   if (logits_rows_.empty()) return;
   const std::vector<float> x = normed_rows(s.norm, s.from, logits_rows_);
   multiply(s.weight, {}, static_cast<int64_t>(logits_rows_.size()), {x.data(), columns(s.from)},
-           row(s.to, 0), columns(s.to));
+           row(s.to, 0), columns(s.to), stop_);
 }
 
 void ReferenceExecutable::step(const Pick& s) {

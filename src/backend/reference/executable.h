@@ -13,7 +13,7 @@ class ReferenceExecutable final : public Executable {
  public:
   explicit ReferenceExecutable(const Plan& plan);
 
-  void run(const Batch& batch) override;
+  bool run(const Batch& batch) override;
   std::span<const float> logits(int64_t row) const override;
   int32_t picked(int64_t row) const override;
   int64_t length(int slot) const override { return sequences_.length(slot); }
@@ -38,6 +38,7 @@ class ReferenceExecutable final : public Executable {
   void step(const Head& s);
   void step(const Pick& s);
 
+  bool stopped() const { return stop_ && *stop_; }
   int64_t n_tokens() const { return static_cast<int64_t>(tokens_.size()); }
   int64_t columns(BufferId id) const { return plan_.buffers[static_cast<size_t>(id)].columns; }
   float* row(BufferId id, int64_t index) {
@@ -54,6 +55,7 @@ class ReferenceExecutable final : public Executable {
   AnonymousMemory cache_;              // [page][layer][K, V][n_kv_heads, kPagePositions, head_dim]
   std::vector<int64_t> layer_offset_;  // of a layer's K in a page, bytes
   int64_t page_bytes_ = 0;
+  const std::atomic<bool>* stop_ = nullptr;  // of the batch; a step that sees it may end half done
   std::vector<int32_t> tokens_, positions_, slots_, picked_;  // the batch
   std::vector<int64_t> all_rows_,
       logits_rows_;  // tokens of the batch; those whose logits are wanted

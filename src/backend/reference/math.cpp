@@ -56,11 +56,11 @@ std::vector<float> decode(const Tensor& tensor) {
 }
 
 void multiply(const Tensor& weight, const Tensor& bias, int64_t n, Matrix x, float* y,
-              int64_t y_stride) {
+              int64_t y_stride, const std::atomic<bool>* stop) {
   const auto decode_row = format_info(weight.format).decode;
   const std::vector<float> offsets = decode(bias);
   std::vector<float> row(static_cast<size_t>(weight.columns));
-  for (int64_t r = 0; r < weight.rows; ++r) {
+  for (int64_t r = 0; r < weight.rows && !(stop && *stop); ++r) {
     decode_row(weight.data.data() + r * weight.row_bytes(), row.data(), weight.columns);
     const double offset =
         offsets.empty() ? 0.0 : static_cast<double>(offsets[static_cast<size_t>(r)]);

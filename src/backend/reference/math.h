@@ -1,6 +1,7 @@
 #pragma once
 // The arithmetic of the reference backend: one function per formula of the model descriptions.
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -27,12 +28,12 @@ void rotate(const Rope& rope, std::span<const float> factors, int64_t position, 
 std::vector<float> decode(const Tensor& tensor);
 
 // y[t, row] = W[row] . x[t] (+ bias[row]) for n rows of x; x and y are row-major with these
-// strides.
+// strides. Leaves the rest undone when `stop` (may be null) becomes true.
 struct Matrix {
   const float* data;
   int64_t stride;  // values from one row to the next
 };
 void multiply(const Tensor& weight, const Tensor& bias, int64_t n, Matrix x, float* y,
-              int64_t y_stride);
+              int64_t y_stride, const std::atomic<bool>* stop = nullptr);
 
 }  // namespace plumb::reference
