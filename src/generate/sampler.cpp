@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "base/error.h"
 
@@ -48,11 +49,6 @@ uint64_t next(std::array<uint64_t, 4>& s) {
   fail("logits: expected a finite one among {}, got only NaN or infinite ones", logits.size());
 }
 
-// A total order, so that every run sorts ties alike.
-bool before(const Sampler::Candidate& a, const Sampler::Candidate& b) {
-  return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
-}
-
 }  // namespace
 
 void validate(const SamplerOptions& o, int32_t n_vocab) {
@@ -87,6 +83,7 @@ Sampler::Sampler(const SamplerOptions& options, int32_t n_vocab, int32_t n_conte
   const int32_t window = std::clamp(last_n, 0, std::max(n_context, 0));
   adjusted_.resize(size);
   candidates_.resize(size);
+  spare_.resize(size);
   counts_.resize(size);
   window_.resize(static_cast<size_t>(window));
   reset();
@@ -163,17 +160,32 @@ int32_t Sampler::greedy(std::span<const float> logits) {
       best = {static_cast<int32_t>(i), logits[i], 1};
   if (best.id < 0) fail_not_finite(logits);
   candidates_[0] = best;
-  n_candidates_ = n_ordered_ = 1;
+  n_candidates_ = 1;
+  ordered_ = true;
   return best.id;
+}
+
+// Leaves the candidates in order where a stage asks for it, otherwise just the best one in front.
+void Sampler::keep_top_k(std::span<const float> logits) {
+  const auto n = static_cast<int64_t>(logits.size());
+  const int64_t k = options_.top_k <= 0 ? n : std::min<int64_t>(options_.top_k, n);
+  const bool is_selection = k < n && k <= kLargestSelection;
+  n_candidates_ = is_selection ? select_best(logits, k) : take_finite(logits);
+  ordered_ = k < n || options_.top_p < 1;
+  const auto begin = candidates_.begin();
+  if (ordered_)
+    sort_candidates(candidates_, spare_, static_cast<size_t>(n_candidates_));
+  else if (n_candidates_ > 0)
+    std::nth_element(begin, begin + 1, begin + n_candidates_, before);
+  n_candidates_ = std::min(k, n_candidates_);
 }
 
 // One pass that keeps what beats the k-th best seen so far; whenever the room for 2k is full,
 // selection shrinks it to k and raises the bar. After the first few thousand logits almost nothing
 // passes the bar, so the cost is that of reading them. A later equal logit has a higher id and
 // loses, as in before().
-void Sampler::keep_top_k(std::span<const float> logits) {
+int64_t Sampler::select_best(std::span<const float> logits, int64_t k) {
   const auto n = static_cast<int64_t>(logits.size());
-  const int64_t k = options_.top_k <= 0 ? n : std::min<int64_t>(options_.top_k, n);
   const int64_t room = std::min(n, 2 * k + 128);
   const auto begin = candidates_.begin();
   float bar = kNever;
@@ -189,56 +201,45 @@ void Sampler::keep_top_k(std::span<const float> logits) {
     }
     candidates_[static_cast<size_t>(used++)] = {static_cast<int32_t>(i), logit, 0};
   }
-  n_candidates_ = used;
-  n_ordered_ = 0;
-  if (k == n) return;
-  order(k);
-  n_candidates_ = std::min(k, used);
+  if (used > k) std::nth_element(begin, begin + k, begin + used, before);
+  return std::min(k, used);
 }
 
-// Makes the first n candidates the n best, in order.
-void Sampler::order(int64_t n) {
-  n = std::min(n, n_candidates_);
-  if (n <= n_ordered_) return;
-  const auto begin = candidates_.begin();
-  if (n < n_candidates_)
-    std::nth_element(begin + n_ordered_, begin + n, begin + n_candidates_, before);
-  std::sort(begin + n_ordered_, begin + n, before);
-  n_ordered_ = n;
+int64_t Sampler::take_finite(std::span<const float> logits) {
+  int64_t used = 0;
+  for (size_t i = 0; i < logits.size(); ++i)
+    if (std::isfinite(logits[i]))
+      candidates_[static_cast<size_t>(used++)] = {static_cast<int32_t>(i), logits[i], 0};
+  return used;
 }
 
-// The best candidates whose probabilities add up to top_p, the one that reaches it included. The
-// order is made only as far as the sum needs it.
+// The best candidates whose probabilities add up to top_p, the one that reaches it included.
 void Sampler::keep_top_p() {
-  order(1);
-  const float max = candidates_[0].logit;
+  const std::span<Candidate> live(candidates_.data(), static_cast<size_t>(n_candidates_));
+  const float max = live.front().logit;
   double total = 0, sum = 0;
-  for (int64_t i = 0; i < n_candidates_; ++i) {
-    Candidate& c = candidates_[static_cast<size_t>(i)];
+  for (Candidate& c : live) {
     c.probability = std::exp(c.logit - max);
     total += c.probability;
   }
   const double wanted = total * options_.top_p;
-  for (int64_t i = 0; i < n_candidates_; ++i) {
-    if (i == n_ordered_) order(8 * i + 64);
-    sum += candidates_[static_cast<size_t>(i)].probability;
-    if (sum >= wanted) n_candidates_ = i + 1;
+  for (size_t i = 0; i < live.size(); ++i) {
+    sum += live[i].probability;
+    if (sum < wanted) continue;
+    n_candidates_ = static_cast<int64_t>(i) + 1;
+    return;
   }
-  n_ordered_ = std::min(n_ordered_, n_candidates_);
 }
 
 void Sampler::keep_min_p() {
-  order(1);
   const float least = candidates_[0].logit + std::log(options_.min_p);
   const auto begin = candidates_.begin(), end = begin + n_candidates_;
   const auto kept =
       std::remove_if(begin + 1, end, [least](const Candidate& c) { return c.logit < least; });
   n_candidates_ = kept - begin;
-  n_ordered_ = std::min(n_ordered_, n_candidates_);
 }
 
 int32_t Sampler::draw() {
-  order(1);
   const float max = candidates_[0].logit;
   const std::span<Candidate> live(candidates_.data(), static_cast<size_t>(n_candidates_));
   double total = 0;
@@ -264,7 +265,8 @@ double Sampler::uniform() {
 }
 
 std::span<const Sampler::Candidate> Sampler::candidates() {
-  order(n_candidates_);
+  if (!std::exchange(ordered_, true))
+    std::sort(candidates_.begin(), candidates_.begin() + n_candidates_, before);
   return {candidates_.data(), static_cast<size_t>(n_candidates_)};
 }
 

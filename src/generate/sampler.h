@@ -8,6 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "generate/candidates.h"
+
 namespace plumb {
 
 struct LogitBias {
@@ -59,11 +61,7 @@ class Sampler {
 
   // After sample(): the candidates that survived, by falling probability, for tests and for showing
   // them.
-  struct Candidate {
-    int32_t id;
-    float logit;  // after bias and penalties
-    float probability;
-  };
+  using Candidate = plumb::Candidate;
   std::span<const Candidate> candidates();
 
   int32_t n_vocab() const { return static_cast<int32_t>(candidates_.size()); }
@@ -71,19 +69,21 @@ class Sampler {
  private:
   std::span<const float> adjusted(std::span<const float> logits);
   void penalise();
+  int64_t select_best(std::span<const float> logits, int64_t k);
+  int64_t take_finite(std::span<const float> logits);
   void keep_top_k(std::span<const float> logits);
   void keep_top_p();
   void keep_min_p();
-  void order(int64_t n);
   int32_t greedy(std::span<const float> logits);
   int32_t draw();
   double uniform();
 
   SamplerOptions options_;
   std::vector<float> adjusted_;        // [n_vocab] logits after bias and penalties
-  std::vector<Candidate> candidates_;  // [n_vocab], of which the first n_candidates_ live and the
-                                       // first n_ordered_ are in order
-  int64_t n_candidates_ = 0, n_ordered_ = 0;
+  std::vector<Candidate> candidates_;  // [n_vocab], of which the first n_candidates_ live
+  std::vector<Candidate> spare_;       // [n_vocab] for sorting
+  int64_t n_candidates_ = 0;
+  bool ordered_ = false;         // the candidates are, the best first
   std::vector<int32_t> window_;  // ring of the last ids
   std::vector<int32_t> counts_;  // [n_vocab] occurrences in the window
   size_t window_used_ = 0, window_next_ = 0;
