@@ -14,6 +14,7 @@ use crate::repr;
 use crate::sequences;
 use crate::text::capitalize;
 use crate::text_filters;
+use crate::urlize;
 use crate::value::{iterate, length, list, py, Py, Result};
 use crate::wrap;
 
@@ -49,6 +50,7 @@ pub const FILTERS: &[(&str, Function)] = &[
     ("max", |_, args| aggregates::extreme(args, ">")),
     ("min", |_, args| aggregates::extreme(args, "<")),
     ("pprint", |_, args| wrap::pretty(&args.one()?).map(Value::from)),
+    ("random", |_, args| sequences::random(&args.one()?)),
     ("reject", |state, args| sequences::select(state, args, false, false)),
     ("rejectattr", |state, args| sequences::select(state, args, true, false)),
     ("replace", |_, args| text_filters::replace(args)),
@@ -69,6 +71,7 @@ pub const FILTERS: &[(&str, Function)] = &[
     ("unique", |_, args| aggregates::unique(args)),
     ("upper", |_, args| text_filters::on_text(&args.one()?, |s| Ok(s.to_uppercase()))),
     ("urlencode", |_, args| html::url_encode(&args.one()?).map(Value::from)),
+    ("urlize", |_, args| urlize::urlize(args)),
     ("wordcount", |_, args| Ok(Value::from(text_filters::word_count(&repr::to_str(&args.one()?)?)))),
     ("wordwrap", |_, args| text_filters::word_wrap(args)),
     ("xmlattr", |_, args| xml_attributes(args)),

@@ -5,6 +5,7 @@ use minijinja::value::Value;
 use crate::args::{flag, int, text, Args};
 use crate::number_format::float_digits;
 use crate::ops;
+use crate::str_predicates::decimal_value;
 use crate::text::{strip, Side};
 use crate::value::{as_float, as_index, error, int_value, py, require_i64, type_name, undefined_error, Py, Result};
 
@@ -47,7 +48,7 @@ fn parse_float(value: &Value) -> Result<Option<f64>> {
     match py(value) {
         Py::Undefined => Err(undefined_error(value)),
         Py::Str(s) => {
-            let text = digits_without_underscores(strip(s, None, Side::Both));
+            let text = plain_digits(strip(s, None, Side::Both));
             let special = text.as_deref().unwrap_or("").trim_start_matches(['+', '-']).to_ascii_lowercase();
             let named = matches!(special.as_str(), "inf" | "infinity" | "nan");
             let plain = special.starts_with(|c: char| c.is_ascii_digit() || c == '.');
@@ -57,17 +58,18 @@ fn parse_float(value: &Value) -> Result<Option<f64>> {
     }
 }
 
-/// Underscores are allowed between digits only.
-fn digits_without_underscores(text: &str) -> Option<String> {
+/// The digits of all scripts as ASCII's. Underscores are allowed between digits only.
+fn plain_digits(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let digit = |i: Option<usize>| i.and_then(|i| bytes.get(i)).is_some_and(u8::is_ascii_alphanumeric);
     let misplaced = bytes.iter().enumerate().any(|(i, b)| *b == b'_' && !(digit(i.checked_sub(1)) && digit(Some(i + 1))));
-    (!misplaced).then(|| text.replace('_', ""))
+    let ascii = |c: char| decimal_value(c).and_then(|value| char::from_digit(value, 10)).unwrap_or(c);
+    (!misplaced).then(|| text.chars().filter(|c| *c != '_').map(ascii).collect())
 }
 
 /// `int(text, base)` of Python, nothing where it raises ValueError.
 fn parse_int(text: &str, base: i64) -> Option<i128> {
-    let text = digits_without_underscores(strip(text, None, Side::Both))?;
+    let text = plain_digits(strip(text, None, Side::Both))?;
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(&text)),

@@ -11,7 +11,8 @@ use crate::layout::{self, filter};
 use crate::macros::{self, Macro};
 use crate::methods;
 use crate::ops;
-use crate::value::{tuple, Result};
+use crate::source::LITERAL;
+use crate::value::{require_hashable, tuple, Result};
 
 pub fn add_operators(env: &mut Environment) {
     env.add_filter("+", |a: Value, b: Value| ops::add(&a, &b));
@@ -36,6 +37,9 @@ pub fn add_operators(env: &mut Environment) {
     env.add_filter("[:]", |object: Value, a: Value, b: Value, c: Value| access::slice(&object, &a, &b, &c));
     env.add_filter("@macro", |native: Value, signature: Value| Macro::wrap(native, &signature));
     env.add_filter("@received", macros::received);
+    env.add_filter("@dict", |entries: Value| -> Result<Value> {
+        entries.try_iter()?.try_for_each(|key| require_hashable(&key)).map(|()| entries)
+    });
     env.add_filter("@for", |iterable: Value| access::for_loop(&iterable));
     env.add_filter("=", |value: Value| access::unpack(&value));
     env.add_filter(".=", |name: String| private_name(&name));
@@ -90,6 +94,7 @@ fn replace<'s>(instruction: &Instruction<'s>) -> Vec<Instruction<'s>> {
         I::Gte => call(">=", 2),
         I::In => call("in", 2),
         I::CompareAndPreserve(op) => vec![filter(chained(spelling(&format!("{op:?}"))), 2), I::UnpackList(2)],
+        I::ApplyFilter(name, ..) if *name == LITERAL => Vec::new(),
         I::GetItem => call("[]", 2),
         I::Slice => call("[:]", 4),
         I::GetAttr(name) if methods::all_names().any(|method| method == *name) => {
@@ -102,6 +107,7 @@ fn replace<'s>(instruction: &Instruction<'s>) -> Vec<Instruction<'s>> {
         // What `set` and `filter` blocks assign stays inside them.
         I::BeginCapture(_) => vec![instruction.clone(), I::PushWith],
         I::EndCapture => vec![I::PopFrame, instruction.clone()],
+        I::BuildMap(_) => vec![instruction.clone(), filter("@dict", 1)],
         I::UnpackList(_) => vec![filter("=", 1), instruction.clone()],
         _ => vec![instruction.clone()],
     }

@@ -104,6 +104,8 @@ fn write_object(out: &mut String, value: &Value, depth: usize) -> Result<()> {
         push(out, "<Namespace ")?;
         write_pairs(out, object.try_iter_pairs().into_iter().flatten(), depth)?;
         push(out, ">")
+    } else if value.as_object().is_some_and(|object| is_native(object, "Loop")) {
+        push(out, &format!("<LoopContext {}/{}>", value.get_attr("index")?, value.get_attr("length")?))
     } else if let Some(items) = crate::value::list_items(value) {
         write_items(out, "[", &items, "]", depth)
     } else if type_name(value) == "generator" {

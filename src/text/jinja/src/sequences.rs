@@ -1,5 +1,8 @@
 //! Filters that walk a sequence. What jinja2 returns as a generator is one here too: always true, no length, read once.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+
 use minijinja::value::Value;
 use minijinja::State;
 
@@ -10,7 +13,7 @@ use crate::memory;
 use crate::objects::{DictView, Generator, ViewKind};
 use crate::predicates;
 use crate::repr;
-use crate::value::{error, generator, iterate, list, py, require_index, text_like, type_name, Py, Result};
+use crate::value::{error, generator, iterate, length, list, py, require_index, text_like, type_name, Py, Result};
 
 pub fn first(value: &Value) -> Result<Value> {
     match (py(value), value.downcast_object_ref::<Generator>()) {
@@ -23,6 +26,24 @@ pub fn first(value: &Value) -> Result<Value> {
 pub fn last(value: &Value) -> Result<Value> {
     let items = access::reversed(value).ok_or_else(|| error(format!("'{}' object is not reversible", type_name(value))))?;
     Ok(items.into_iter().next().unwrap_or_default())
+}
+
+/// Any item; the only filter whose result nobody can tell.
+pub fn random(value: &Value) -> Result<Value> {
+    if value.as_object().is_some_and(|object| object.downcast_ref::<DictView>().is_some()) {
+        return Err(error(format!("'{}' object is not subscriptable", type_name(value))));
+    }
+    let n_items = length(value)?;
+    if n_items == 0 {
+        return Ok(Value::UNDEFINED);
+    }
+    // The standard library seeds its hashers from the system's random numbers.
+    let seed = RandomState::new().build_hasher().finish();
+    let found = access::item(value, &Value::from(seed % n_items as u64))?;
+    if found.is_undefined() {
+        return Err(error(format!("'{}' object has no item to choose by position", type_name(value))));
+    }
+    Ok(found)
 }
 
 pub fn reverse(value: &Value) -> Result<Value> {

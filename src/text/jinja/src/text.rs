@@ -83,22 +83,37 @@ pub fn py_title(s: &str) -> String {
     recased(s, |_, before| !before.is_some_and(is_cased))
 }
 
-/// Titlecase where `starts` (byte position, character before it) says so, lowercase elsewhere. What a sigma becomes depends on the
-/// whole text.
+/// Titlecase where `starts` (byte position, character before it) says so, lowercase elsewhere.
 fn recased(s: &str, starts: impl Fn(usize, Option<char>) -> bool) -> String {
-    let mut out = String::with_capacity(s.len());
-    let lower = s.to_lowercase();
-    let mut lower = lower.chars();
     let mut before = None;
-    for (at, c) in s.char_indices() {
-        let lowered = lower.by_ref().take(c.to_lowercase().count());
+    with_lowercase(s, |out, at, c, lower| {
         if starts(at, before) {
-            lowered.for_each(drop);
-            push_title(&mut out, c);
+            push_title(out, c);
         } else {
-            out.extend(lowered);
+            out.push_str(lower);
         }
         before = Some(c);
+    })
+}
+
+/// `str.swapcase`
+pub fn swap_case(s: &str) -> String {
+    with_lowercase(s, |out, _, c, lower| match c {
+        _ if c.is_uppercase() => out.push_str(lower),
+        _ if c.is_lowercase() => out.extend(c.to_uppercase()),
+        _ => out.push(c),
+    })
+}
+
+/// Calls `push` for each character with its position and its lowercase, which for a sigma depends on the whole text.
+fn with_lowercase(s: &str, mut push: impl FnMut(&mut String, usize, char, &str)) -> String {
+    let mut out = String::with_capacity(s.len());
+    let lower = s.to_lowercase();
+    let mut rest = lower.as_str();
+    for (at, c) in s.char_indices() {
+        let length = rest.chars().take(c.to_lowercase().count()).map(char::len_utf8).sum();
+        push(&mut out, at, c, &rest[..length]);
+        rest = &rest[length..];
     }
     out
 }
