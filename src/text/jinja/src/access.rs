@@ -5,7 +5,8 @@ use minijinja::value::Value;
 use crate::methods;
 use crate::objects::{BoundMethod, Generator, Range};
 use crate::value::{
-    as_index, error, iterate, list, list_items, py, require_hashable, tuple, type_name, undefined_error, Dict, Py, Result,
+    as_index, error, is_walkable, iterate, list, list_items, not_iterable, py, require_hashable, tuple, type_name,
+    undefined_error, Dict, Py, Result,
 };
 
 /// `object.name` where `name` is a method of some Python type. As in Python the method wins over a dict's key of that name.
@@ -131,6 +132,7 @@ fn slice_bounds(len: i128, [start, stop, step]: [Option<i128>; 3]) -> Result<(i1
 pub fn for_loop(iterable: &Value) -> Result<Value> {
     match py(iterable) {
         Py::Str(_) | Py::None | Py::Bool(_) | Py::Int(_) | Py::Float(_) | Py::Unknown => iterate(iterable).map(list),
+        Py::Other(object) if !is_walkable(object) => Err(not_iterable(iterable)),
         _ => Ok(iterable.clone()),
     }
 }

@@ -53,6 +53,7 @@ fn dict_entries(name: &'static str, values: Vec<Value>) -> Result<Dict> {
         None => Dict::new(),
         Some(source) => match py(&source) {
             Py::Dict(entries) => entries.clone(),
+            Py::Undefined => return Err(undefined_error(&source)),
             _ => iterate(&source)?.iter().map(pair).collect::<Result<_>>()?,
         },
     };

@@ -13,6 +13,7 @@ mod globals;
 mod html;
 mod json;
 mod layout;
+mod lookahead;
 mod macros;
 mod memory;
 mod methods;

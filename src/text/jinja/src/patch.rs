@@ -8,10 +8,10 @@ use minijinja::Environment;
 use crate::access;
 use crate::globals::private_name;
 use crate::layout::{self, filter};
+use crate::lookahead::LITERAL;
 use crate::macros::{self, Macro};
 use crate::methods;
 use crate::ops;
-use crate::source::LITERAL;
 use crate::value::{require_hashable, tuple, Result};
 
 pub fn add_operators(env: &mut Environment) {

@@ -9,6 +9,7 @@ use minijinja::syntax::SyntaxConfig;
 
 use crate::engine::Failure;
 use crate::escapes::respell;
+use crate::lookahead::{Literal, TestName, AS_LITERAL};
 
 type Result<T> = std::result::Result<T, Failure>;
 
@@ -68,6 +69,7 @@ struct Walk {
     /// The tag before was `{% include`.
     in_include: bool,
     literal: Literal,
+    test: TestName,
     tuple: Option<BareTuple>,
 }
 
@@ -84,18 +86,21 @@ impl Walk {
         if self.after_tag_start {
             self.tag_name(&token, span)?;
         }
+        if let Some(end) = self.test.ended_before(&token, end) {
+            self.edits.push((end, end, "()".into()));
+        }
         if let Some(end) = self.literal.ended_before(&token, self.after_operand, end) {
-            self.edits.push((end, end, Cow::Borrowed(AS_LITERAL)));
+            self.edits.push((end, end, AS_LITERAL.into()));
         }
         match token {
             // jinja2 keeps the line end after `{% raw %}`.
             Token::TemplateData(_) if is_raw_tag(&text[..start]) => self.edits.push((start - 2, start - 2, "+".into())),
-            // Unary plus; minijinja has none, and it does nothing to a number.
             // Without a loader no template can be missing: jinja2 raises all the same.
             Token::Ident("ignore") if self.in_include && self.after_operand => {
                 return Err(refuse(span.start_line, "no loader for this environment specified".to_string()))
             }
-            Token::Plus if !self.after_operand => self.edits.push((start, end, " ".into())),
+            // Unary plus, which minijinja does not have.
+            Token::Plus if !self.after_operand => self.edits.push((start, end, " - -".into())),
             Token::String(_) => {
                 let spelling = respell(&text[start..end]).map_err(|message| refuse(span.start_line, message))?;
                 self.edits.extend(spelling.map(|spelling| (start, end, spelling.into())));
@@ -153,44 +158,6 @@ impl Walk {
             }
             _ => {}
         }
-    }
-}
-
-/// The filter that stands behind literals. minijinja computes what operators make of literals when it compiles, by its own rules;
-/// a filter keeps it from that, and patch.rs takes it out again.
-pub const LITERAL: &str = "_literal_";
-const AS_LITERAL: &str = "|_literal_";
-
-/// A literal that may go on: `'a' 'b'` is one string, `'a'.upper()` needs no filter.
-#[derive(Default)]
-struct Literal {
-    /// Where the literal before this token ends.
-    end: Option<usize>,
-    /// `[` or `{` of a list or a dict that may turn out to be empty.
-    opened: bool,
-    /// What stands here is a name of an attribute, a test or a filter.
-    is_name: bool,
-}
-
-impl Literal {
-    /// Where a literal ended, when the token that ends at `end` is not part of it.
-    fn ended_before(&mut self, token: &Token, after_operand: bool, end: usize) -> Option<usize> {
-        let goes_on = matches!(token, Token::Dot | Token::BracketOpen | Token::ParenOpen | Token::Str(_) | Token::String(_));
-        let ended = self.end.take().filter(|_| !goes_on);
-        let is_literal = match token {
-            Token::Str(_) | Token::String(_) | Token::Int(_) | Token::Int128(_) | Token::Float(_) => !self.is_name,
-            Token::Ident("none" | "None" | "true" | "True" | "false" | "False") => !self.is_name,
-            Token::BracketClose | Token::BraceClose => self.opened,
-            _ => false,
-        };
-        self.end = is_literal.then_some(end);
-        self.opened = matches!(token, Token::BracketOpen | Token::BraceOpen) && !after_operand;
-        self.is_name = match token {
-            Token::Dot | Token::Pipe | Token::Ident("is") => true,
-            Token::Ident("not") => self.is_name,
-            _ => false,
-        };
-        ended
     }
 }
 

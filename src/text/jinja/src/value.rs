@@ -163,11 +163,16 @@ pub fn iterate(value: &Value) -> Result<Vec<Value>> {
         }
         Py::List(items) | Py::Tuple(items) => Ok(items.to_vec()),
         Py::Dict(dict) => Ok(dict.keys().cloned().collect()),
-        Py::Other(object) if !is_native(object, "Namespace") && !is_native(object, "Macro") => {
+        Py::Other(object) if is_walkable(object) => {
             object.try_iter().map(|items| items.collect()).ok_or_else(|| not_iterable(value))
         }
         _ => Err(not_iterable(value)),
     }
+}
+
+/// minijinja can iterate its namespaces and macros, Python cannot.
+pub fn is_walkable(object: &DynObject) -> bool {
+    !is_native(object, "Namespace") && !is_native(object, "Macro")
 }
 
 pub fn not_iterable(value: &Value) -> Error {
