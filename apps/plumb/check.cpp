@@ -19,7 +19,7 @@ struct CheckOptions {
   TextOptions text;
   ModelOptions model;
   std::optional<std::string> ids;
-  double tolerance = kDefaultCheckTolerance;
+  std::optional<double> tolerance;  // none: by what each step may round
   bool json = false;
 };
 
@@ -40,19 +40,28 @@ std::vector<int32_t> input_ids(const CheckOptions& options, const gguf::File& fi
 // A difference beyond all numbers (one side is not finite) has no place in JSON but as null.
 ordered_json to_json(const std::optional<Difference>& d) {
   if (!d) return nullptr;
-  return {{"step", d->step}, {"name", d->name}, {"max_abs", d->max_abs}, {"max_rel", d->max_rel}};
+  return {{"step", d->step},
+          {"name", d->name},
+          {"max_abs", d->max_abs},
+          {"max_rel", d->max_rel},
+          {"rms_rel", d->rms_rel}};
 }
 
-std::string to_text(const CheckResult& result, const std::string& backend, double tolerance) {
+std::string to_text(const CheckResult& result, const std::string& backend,
+                    std::optional<double> tolerance) {
   std::string out =
       fmt::format("{} steps checked, {} against reference\n", result.steps_checked, backend);
   if (result.largest)
     out += fmt::format("largest difference: step {} ({}), {:.3g} relative\n", result.largest->step,
                        result.largest->name, result.largest->max_rel);
-  if (!result.first) return out + fmt::format("no step differs by more than {}\n", tolerance);
-  return out + fmt::format("first that differs: step {} ({}), by {:.3g}, relative {:.3g}\n",
-                           result.first->step, result.first->name, result.first->max_abs,
-                           result.first->max_rel);
+  if (!result.first)
+    return out + (tolerance ? fmt::format("no step differs by more than {}\n", *tolerance)
+                            : "no step differs by more than its rounding\n");
+  return out + fmt::format(
+                   "first that differs: step {} ({}), by {:.3g}, relative {:.3g}, in root mean "
+                   "square {:.3g}\n",
+                   result.first->step, result.first->name, result.first->max_abs,
+                   result.first->max_rel, result.first->rms_rel);
 }
 
 }  // namespace
@@ -64,19 +73,19 @@ int check_command(std::vector<std::string> words) {
                       "plumb check --backend cpu --ids 1,2,3");
   arguments.text("--ids", options.ids, "token ids; default: a few from all over the vocabulary");
   options.text.attach(arguments);
-  arguments.add(
-      "--tolerance", "X",
-      fmt::format("largest relative difference of a step (default: {})", options.tolerance),
-      [&](const std::string& word) {
-        options.tolerance = Arguments::parse_number("--tolerance", word);
-      });
+  arguments.add("--tolerance", "X",
+                "largest relative difference of a step (default: by what the step may round)",
+                [&](const std::string& word) {
+                  options.tolerance = Arguments::parse_number("--tolerance", word);
+                });
   options.model.attach_model(arguments);
   options.model.attach_cache(arguments);
   options.model.attach_backend(arguments);
   options.model.attach_threads(arguments);
   arguments.flag("--json", options.json, "the same as JSON");
   if (!arguments.parse(words)) return 0;
-  if (options.tolerance < 0) fail("--tolerance: expected 0 or more, got {}", options.tolerance);
+  if (options.tolerance && *options.tolerance < 0)
+    fail("--tolerance: expected 0 or more, got {}", *options.tolerance);
 
   const auto file = gguf::File::open(options.model.path());
   const ModelDesc model = load_model_desc(file);
@@ -98,7 +107,8 @@ int check_command(std::vector<std::string> words) {
                 {"largest_difference", to_json(result.largest)},
                 {"backend", backend->name()},
                 {"tokens", ids.size()},
-                {"tolerance", options.tolerance}});
+                {"tolerance",
+                 options.tolerance ? ordered_json(*options.tolerance) : ordered_json(nullptr)}});
   else
     write_out(to_text(result, backend->name(), options.tolerance));
   return result.first ? 1 : 0;

@@ -132,9 +132,10 @@ TEST_F(SmolLm2Test, CheckFindsNothingInTheCpuBackend) {
   const auto cpu = make_cpu_backend(2, "")->compile(model->plan);
   const CheckResult result = check(model->plan, *reference, *cpu, data.texts.front().ids);
   ASSERT_TRUE(result.largest);
-  std::printf("largest difference of a step: %s, %.2e of its largest value\n",
-              result.largest->name.c_str(), result.largest->max_rel);
-  EXPECT_FALSE(result.first) << result.first->name << " " << result.first->max_rel;
+  std::printf("largest difference of a step: %s, %.2e of its token's largest value, %.2e rms\n",
+              result.largest->name.c_str(), result.largest->max_rel, result.largest->rms_rel);
+  EXPECT_FALSE(result.first) << result.first->name << " " << result.first->max_rel << " "
+                             << result.first->rms_rel;
 }
 
 }  // namespace
