@@ -134,10 +134,10 @@ int64_t AttendStep::attend_chunk(const Worker& w, const Tile& tile, int64_t chun
   const AttentionScratch& s = w.space().attention;
   const BatchState& batch = w.run.batch;
   const int64_t start = chunk * kChunkPositions, n_rows = tile.n_tokens * group_;
-  for (int64_t row = 0; row < n_rows; ++row) {
-    const int64_t position = batch.positions[static_cast<size_t>(tile.tokens[row / group_])];
-    s.seen[row] =
-        static_cast<int32_t>(std::clamp<int64_t>(position + 1 - start, 0, kChunkPositions));
+  for (int64_t t = 0; t < tile.n_tokens; ++t) {
+    const int64_t position = batch.positions[static_cast<size_t>(tile.tokens[t])];
+    const int64_t seen = std::clamp<int64_t>(position + 1 - start, 0, kChunkPositions);
+    std::fill_n(s.seen + t * group_, group_, static_cast<int32_t>(seen));
   }
   const int64_t first =
       std::find_if(s.seen, s.seen + n_rows, [](int32_t n) { return n > 0; }) - s.seen;
@@ -183,10 +183,12 @@ void AttendStep::attend_tile(const Worker& w, const Tile& tile) const {
       kernels.merge(s.max + row, s.sum + row, s.values + row * padded_dim_, s.chunk_max[row],
                     s.chunk_sum[row], s.chunk_values + row * padded_dim_, padded_dim_);
   }
-  for (int64_t row = 0; row < n_rows; ++row) {
-    const int64_t head = tile.kv_head * group_ + row % group_;
-    kernels.divide(s.values + row * padded_dim_, s.sum[row], head_dim_,
-                   merged_ + (tile.tokens[row / group_] * n_heads_ + head) * head_dim_);
+  const float* values = s.values;
+  const float* sum = s.sum;
+  for (int64_t t = 0; t < tile.n_tokens; ++t) {
+    float* to = merged_ + (tile.tokens[t] * n_heads_ + tile.kv_head * group_) * head_dim_;
+    for (int64_t g = 0; g < group_; ++g, values += padded_dim_, to += head_dim_)
+      kernels.divide(values, *sum++, head_dim_, to);
   }
 }
 

@@ -10,77 +10,10 @@
 #include <cstdint>
 #include <string_view>
 
+#include "backend/cpu/matrix.h"
 #include "formats/format.h"
 
 namespace plumb::cpu {
-
-// Rows of a matrix that stand side by side in a panel: the f32 lanes of a 512-bit register.
-inline constexpr int64_t kPanelRows = 16;
-// Columns that share a scale in panels of codes, and in activations.
-inline constexpr int64_t kBlockColumns = 32;
-
-// n rows of activations as the matrix kernels read them. Panels of codes read the quantised form,
-// panels of numbers the f32 form; a step fills those that its matrices ask for.
-//
-// Quantised: value = scale * (code + zero) in blocks of 32, zero being whole. Blocks that lean to
-// one side, as most do around an outlier, use all 256 codes; the error against exact logits is 2.5
-// times smaller than with codes around 0 (docs/experiments.md), for one more product per block:
-// that of `zero` with the sum of the weights' codes.
-struct Activations {
-  int64_t columns = 0;
-  float* values = nullptr;       // [n, columns]
-  int8_t* codes = nullptr;       // [n, columns]
-  float* scales = nullptr;       // [n, columns/32]
-  int32_t* corners = nullptr;    // [n, columns/32] low half: zero; high half: -sum (code + zero)
-  float* scaled_sums = nullptr;  // [n, columns/32] scale * sum (code + zero)
-
-  int64_t blocks() const { return columns / kBlockColumns; }
-};
-
-struct Scratch;
-struct Matrix;
-
-// What becomes of y = W x + bias.
-enum class Into {
-  set,  // to = y
-  add,  // to += y
-  gate  // to = silu(to) * y
-};
-struct Output {
-  float* to;       // to[token * stride + row of the matrix]
-  int64_t stride;  // floats
-  Into into;
-};
-
-// Computes panels [first, first + n) of the matrix for all tokens.
-using Multiply = void (*)(const Matrix& matrix, int64_t first, int64_t n, const Activations& x,
-                          int64_t n_tokens, const Output& output, const Scratch& scratch);
-
-// A matrix in panels (panel.h), or in the file's own layout where the format has no panels or the
-// matrix is only looked up by row.
-struct Matrix {
-  const uint8_t* data = nullptr;  // the first panel
-  int64_t panel_stride = 0;       // bytes from one panel to the next; 0: rows are only looked up
-  int64_t rows = 0, columns = 0;
-  const float* bias = nullptr;  // [rows rounded up to whole panels], or null
-  Format format = Format::f32;
-  Multiply multiply = nullptr;
-
-  int64_t panels() const { return (rows + kPanelRows - 1) / kPanelRows; }
-};
-
-// Work space of one thread.
-struct Scratch {
-  uint8_t* expanded;  // kExpandedBytes
-  float* sums;        // [max_batch, 2 panels]: sums over the columns so far
-  float* rows;        // [columns, 16]: a panel decoded to f32, for formats without panels
-};
-
-// Wide prefill tiles read panels expanded to bytes, two panels of this many blocks at a time, which
-// stay in the first-level cache.
-inline constexpr int64_t kExpandedBlocks = 16;
-inline constexpr int64_t kExpandedBlockBytes = kPanelRows * (kBlockColumns + 3 * 4);
-inline constexpr int64_t kExpandedBytes = 2 * kExpandedBlocks * kExpandedBlockBytes;
 
 // The cache. A page's share of one KV head: K as [head_dim][64 positions], so that a register
 // holds 16 positions and scores need no horizontal sums; V as [64 positions][head_dim rounded up to

@@ -88,10 +88,8 @@ void score_rows(const ScoreArgs& a, int64_t row) {
 
 template <typename Cache>
 void scores(const ScoreArgs& a) {
-  constexpr int R = Simd::kQueryRows;
-  int64_t row = 0;
-  for (; row + R <= a.n_rows; row += R) score_rows<Cache, R>(a, row);
-  for (; row < a.n_rows; ++row) score_rows<Cache, 1>(a, row);
+  in_tiles<Simd::kQueryRows>(0, a.n_rows,
+                             [&]<int R>(int64_t row) { score_rows<Cache, R>(a, row); });
 }
 
 // R rows times D registers of the head: the positions that all rows see, then the rest of each row.
@@ -132,25 +130,30 @@ void value_rows(const ValueArgs& a, int64_t row) {
 
 template <typename Cache>
 void values(const ValueArgs& a) {
-  constexpr int R = Simd::kQueryRows;
-  int64_t row = 0;
-  for (; row + R <= a.n_rows; row += R) value_rows<Cache, R>(a, row);
-  for (; row < a.n_rows; ++row) value_rows<Cache, 1>(a, row);
+  in_tiles<Simd::kQueryRows>(0, a.n_rows,
+                             [&]<int R>(int64_t row) { value_rows<Cache, R>(a, row); });
 }
 
 void softmax(float* scores, int64_t n, float* max, float* sum) {
   const F lowest = Simd::set(-__builtin_inff());
+  const int64_t whole = n / 16 * 16;
   F highest = lowest;
-  for (int64_t i = 0; i < n; i += 16)
-    highest = Simd::max(highest, Simd::keep_first(Simd::load(scores + i), n - i, lowest));
+  for (int64_t i = 0; i < whole; i += 16) highest = Simd::max(highest, Simd::load(scores + i));
+  if (whole < n)
+    highest = Simd::max(highest, Simd::keep_first(Simd::load(scores + whole), n - whole, lowest));
   *max = Simd::max_lanes(highest);
   const F offset = Simd::set(*max);
   F total = Simd::zero();
-  for (int64_t i = 0; i < kChunkPositions; i += 16) {
-    const int64_t here = n > i ? n - i : 0;
+  int64_t i = 0;
+  for (; i < whole; i += 16) {
+    const F weight = exponential(Simd::sub(Simd::load(scores + i), offset));
+    total = Simd::add(total, weight);
+    Simd::store(scores + i, weight);
+  }
+  for (; i < kChunkPositions; i += 16) {
     F weight = Simd::zero();
-    if (here > 0)
-      weight = Simd::keep_first(exponential(Simd::sub(Simd::load(scores + i), offset)), here,
+    if (i < n)
+      weight = Simd::keep_first(exponential(Simd::sub(Simd::load(scores + i), offset)), n - i,
                                 Simd::zero());
     total = Simd::add(total, weight);
     Simd::store(scores + i, weight);

@@ -2,9 +2,14 @@
 // kernels_*.cpp.
 
 #include "backend/cpu/kernels_rows.h"
-// after silu
+// the exponential comes before its users
+#include "backend/cpu/kernels_tiles.h"
+// tiles before theirs
 #include "backend/cpu/kernels_attention.h"
-#include "backend/cpu/kernels_matrix.h"
+#include "backend/cpu/kernels_blocks.h"
+// blocks before theirs
+#include "backend/cpu/kernels_codes.h"
+#include "backend/cpu/kernels_numbers.h"
 
 namespace plumb::cpu {
 namespace {

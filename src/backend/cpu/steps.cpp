@@ -74,16 +74,17 @@ void ProjectAddStep::run(const Worker& w) const {
   multiply(w, matrix, x, n_tokens, {residual, matrix.rows, Into::add});
 }
 
-// A few panels of the gate, then the same of up, which finds the gate's results in the cache.
+// A few panels of the gate, then the same of up, which finds the gate's results in the cache. One
+// of each with few tokens: they stand side by side in memory.
 void GateUpStep::run(const Worker& w) const {
   const int64_t n_tokens = w.run.batch.size();
   const Activations x = input.prepare(w, n_tokens);
-  const int64_t n = gate.panels();
+  const int64_t n = gate.panels(), some = n_tokens < 8 ? 1 : 2;
   const auto own = w.share(n, lot(w, n));
-  for (int64_t p = own.begin; p < own.end; p += 2) {
-    const Worker::Range some{p, std::min(p + 2, own.end)};
-    multiply(w, gate, some, x, n_tokens, {to, gate.rows, Into::set});
-    multiply(w, up, some, x, n_tokens, {to, gate.rows, Into::gate});
+  for (int64_t p = own.begin; p < own.end; p += some) {
+    const Worker::Range panels{p, std::min(p + some, own.end)};
+    multiply(w, gate, panels, x, n_tokens, {to, gate.rows, Into::set});
+    multiply(w, up, panels, x, n_tokens, {to, gate.rows, Into::gate});
   }
 }
 

@@ -1,0 +1,100 @@
+// Panels of numbers times f32 activations, and any other format by decoding it to such panels.
+// Included by kernels_table.h after kernels_tiles.h.
+
+namespace plumb::cpu {
+namespace {
+
+// Panels of numbers, [columns][16 rows]. Each output is one chain of multiply-adds in column order;
+// several panels or tokens at once keep the multipliers busy.
+
+struct F32Column {
+  static constexpr int kBytes = 64;
+  SIMD_INLINE F load(const uint8_t* p) { return Simd::load(reinterpret_cast<const float*>(p)); }
+};
+struct F16Column {
+  static constexpr int kBytes = 32;
+  SIMD_INLINE F load(const uint8_t* p) {
+    return Simd::load_f16(reinterpret_cast<const uint16_t*>(p));
+  }
+};
+struct Bf16Column {
+  static constexpr int kBytes = 32;
+  SIMD_INLINE F load(const uint8_t* p) {
+    return Simd::load_bf16(reinterpret_cast<const uint16_t*>(p));
+  }
+};
+
+template <typename Column, int R, int T>
+void number_tile(const Matrix& matrix, int64_t panel, const Activations& x, int64_t token,
+                 const Output& output) {
+  const uint8_t* data = matrix.data + panel * matrix.panel_stride;
+  const float* values = x.values + token * x.columns;
+  F sums[R][T];
+  for (int r = 0; r < R; ++r)
+    for (int t = 0; t < T; ++t) sums[r][t] = Simd::zero();
+  for (int64_t k = 0; k < x.columns; ++k) {
+    for (int r = 0; r < R; ++r) {
+      const uint8_t* at = data + r * matrix.panel_stride + k * Column::kBytes;
+      __builtin_prefetch(at + kPrefetchBytes / R);
+      const F w = Column::load(at);
+      for (int t = 0; t < T; ++t)
+        sums[r][t] = Simd::fma(w, Simd::set(values[t * x.columns + k]), sums[r][t]);
+    }
+  }
+  for (int t = 0; t < T; ++t)
+    for (int r = 0; r < R; ++r) put(sums[r][t], matrix, panel + r, output, token + t);
+}
+
+template <typename Column, int R, int T>
+void number_panels(const Matrix& matrix, int64_t panel, const Activations& x, int64_t n_tokens,
+                   const Output& output) {
+  int64_t t = 0;
+  for (; t + T <= n_tokens; t += T) number_tile<Column, R, T>(matrix, panel, x, t, output);
+  for (; t < n_tokens; ++t) number_tile<Column, R, 1>(matrix, panel, x, t, output);
+}
+
+template <typename Column>
+void multiply_numbers(const Matrix& matrix, int64_t first, int64_t n, const Activations& x,
+                      int64_t n_tokens, const Output& output, const Scratch&) {
+  constexpr int R = Simd::kWidePanels;
+  int64_t panel = first;
+  if (n_tokens < Simd::kFloatTokens)
+    for (; panel + 4 <= first + n; panel += 4)
+      number_panels<Column, 4, Simd::kFewFloatTokens>(matrix, panel, x, n_tokens, output);
+  for (; panel + R <= first + n; panel += R)
+    number_panels<Column, R, Simd::kFloatTokens>(matrix, panel, x, n_tokens, output);
+  for (; panel < first + n; ++panel)
+    number_panels<Column, 1, Simd::kFloatTokens>(matrix, panel, x, n_tokens, output);
+}
+
+// Any format, rows as in the file: 16 rows are decoded into a panel of f32.
+void decode_panel(const Matrix& matrix, int64_t panel, float* out) {
+  constexpr int64_t kChunk = 256;  // a multiple of every block
+  const FormatInfo& info = format_info(matrix.format);
+  const int64_t row_bytes = matrix.panel_stride / kPanelRows;
+  const uint8_t* data = matrix.data + panel * matrix.panel_stride;
+  float values[kChunk];
+  for (int64_t r = 0; r < kPanelRows; ++r) {
+    const bool exists = panel * kPanelRows + r < matrix.rows;
+    for (int64_t k = 0; k < matrix.columns; k += kChunk) {
+      const int64_t n = matrix.columns - k < kChunk ? matrix.columns - k : kChunk;
+      if (exists)
+        info.decode(data + r * row_bytes + k / info.block_elems * info.block_bytes, values, n);
+      for (int64_t i = 0; i < n; ++i) out[(k + i) * kPanelRows + r] = exists ? values[i] : 0.0f;
+    }
+  }
+}
+
+void multiply_generic(const Matrix& matrix, int64_t first, int64_t n, const Activations& x,
+                      int64_t n_tokens, const Output& output, const Scratch& scratch) {
+  Matrix decoded = matrix;
+  decoded.data = reinterpret_cast<const uint8_t*>(scratch.rows);
+  decoded.panel_stride = 0;
+  for (int64_t panel = first; panel < first + n; ++panel) {
+    decode_panel(matrix, panel, scratch.rows);
+    number_panels<F32Column, 1, Simd::kFloatTokens>(decoded, panel, x, n_tokens, output);
+  }
+}
+
+}  // namespace
+}  // namespace plumb::cpu
