@@ -22,14 +22,14 @@ constexpr const char* kHelp =
     "/stats         figures of the last answer\n"
     "/exit          ends, as Ctrl-D does\n"
     "A backslash at the end of a line continues it on the next; a space before / makes it text.\n"
-    "Ctrl-C ends an answer.\n";
+    "Lines that are pasted together are one message. Ctrl-C ends an answer.\n";
 
 struct ChatOptions {
   TextOptions first;
   ModelOptions model;
   SamplingOptions sampling;
   std::string system;
-  bool no_stats = false;
+  bool raw = false, json = false, no_stats = false;
 };
 
 class Chat {
@@ -37,10 +37,11 @@ class Chat {
   explicit Chat(const ChatOptions& options)
       : options_(options),
         model_(options.model, options.sampling),
-        prompt_(model_.engine().file().metadata(), model_.engine().tokenizer()),
         editor_(model_folder() / ".chat-history", ctrl_c_) {
     conversation_.system = options.system;
-    if (prompt_.is_fallback()) warn_of_fallback(model_.engine());
+    if (options.raw) return;
+    prompt_.emplace(model_.engine().file().metadata(), model_.engine().tokenizer());
+    if (prompt_->is_fallback()) warn_of_fallback(model_.engine());
   }
 
   int run();
@@ -52,13 +53,14 @@ class Chat {
   Next take(const std::string& message);
   Next command(const std::string& line);
   void answer(const std::string& text);
+  std::vector<int32_t> prompt_ids();
   void end_answer(const Generation& g);
   void load(const std::string& file);
 
   const ChatOptions& options_;
   Responder model_;
-  ChatPrompt prompt_;
-  Interruptible ctrl_c_;  // from here on; before, Ctrl-C ends the program
+  std::optional<ChatPrompt> prompt_;  // none: --raw
+  Interruptible ctrl_c_;              // from here on; before, Ctrl-C ends the program
   LineEditor editor_;
   Conversation conversation_;
   std::optional<Generation> last_;
@@ -132,6 +134,7 @@ Chat::Next Chat::command(const std::string& line) {
     conversation_.messages.clear();
     model_.reset();
   } else if (name == "/system") {
+    if (options_.raw) fail("/system: expected a chat template to say it, got --raw");
     conversation_.system = rest;
   } else if (name == "/save") {
     conversation_.save(need_file(), model_.path().filename().string());
@@ -148,39 +151,57 @@ Chat::Next Chat::command(const std::string& line) {
 }
 
 void Chat::load(const std::string& file) {
-  conversation_ = Conversation::load(file);
+  Conversation loaded = Conversation::load(file);
+  if (options_.raw && !loaded.system.empty())
+    fail("{}: expected no system message with --raw, got one", file);
+  conversation_ = std::move(loaded);
   note("{}: {} messages", file, conversation_.messages.size());
+}
+
+// Raw: everything said so far, as one text to be continued.
+std::vector<int32_t> Chat::prompt_ids() {
+  if (prompt_) return prompt_->encode(conversation_.all());
+  std::string text;
+  for (const Message& m : conversation_.messages) text += m.content;
+  return encode_to_continue(model_.engine().tokenizer(), text);
 }
 
 void Chat::answer(const std::string& text) {
   conversation_.messages.push_back({"user", text});
   try {
-    const std::vector<int32_t> ids = prompt_.encode(conversation_.all());
+    const std::vector<int32_t> ids = prompt_ids();
     const int64_t n_positions = model_.engine().plan().options.n_positions;
     if (static_cast<int64_t>(ids.size()) >= n_positions)
       fail(
           "the conversation does not fit: expected less than {} tokens (-c), got {}; /reset "
           "starts again",
           n_positions, ids.size());
-    last_ = model_.respond(ids, true, ctrl_c_);
+    last_ = model_.respond(ids, !options_.json, ctrl_c_);
     ctrl_c_.lower();
   } catch (...) {
     conversation_.messages.pop_back();
     throw;
   }
-  if (last_->text.empty() && last_->stop == StopReason::interrupt)
+  if (last_->text.empty() && last_->stop == StopReason::interrupt) {
     conversation_.messages.pop_back();  // as if it had not been asked
-  else
+    editor_.give_back(text);
+  } else {
     conversation_.messages.push_back({"assistant", last_->text});
+  }
   end_answer(*last_);
 }
 
 void Chat::end_answer(const Generation& g) {
-  if (!g.text.ends_with('\n') && !stdout_is_terminal()) write_out("\n");
+  if (options_.json) {
+    const int n_threads = options_.model.threads();
+    write_json(model_.answer_json(g, stats_of(model_.engine(), g, n_threads, !options_.no_stats)));
+  } else if (!g.text.ends_with('\n') && !stdout_is_terminal()) {
+    write_out("\n");
+  }
   if (g.stop == StopReason::length && model_.session().room() == 0)
     note("the context is full, the answer is cut (-c {}); /reset starts again",
          model_.engine().plan().options.n_positions);
-  if (options_.no_stats) return;
+  if (options_.no_stats || options_.json) return;
   const double rate =
       g.generate_seconds > 0 ? static_cast<double>(g.decoded_tokens) / g.generate_seconds : 0;
   write_err(
@@ -198,9 +219,15 @@ int chat_command(std::vector<std::string> words) {
   arguments.text("--system,-sys,--system-prompt", options.system, "what the model should be");
   options.sampling.attach(arguments);
   options.model.attach(arguments);
-  arguments.flag("--no-stats", options.no_stats, "no figures after an answer");
+  arguments.flag("--raw", options.raw,
+                 "each line continues the text so far as it stands, without a chat template");
+  arguments.flag("--json", options.json, "each answer as one JSON object on a line, as from run");
+  arguments.flag("--no-stats", options.no_stats,
+                 "no figures after an answer, and no measuring for them");
   if (!arguments.parse(words)) return 0;
   options.sampling.check();
+  if (options.raw && !options.system.empty())
+    fail("chat: expected one of --raw and --system, got both");
   return Chat(options).run();
 }
 

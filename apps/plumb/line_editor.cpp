@@ -3,6 +3,7 @@
 #include <histedit.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <clocale>
 #include <cstdio>
@@ -24,6 +25,36 @@ void use_utf8() {
   if (std::setlocale(LC_CTYPE, "") && MB_CUR_MAX > 1) return;
   for (const char* name : {"C.UTF-8", "en_US.UTF-8"})
     if (std::setlocale(LC_CTYPE, name)) return;
+}
+
+// What the terminal sends before and after a paste, once it is asked to.
+constexpr const char* kAskForPastes = "\x1b[?2004h";
+constexpr const char* kNoMorePastes = "\x1b[?2004l";
+constexpr const char* kPasteBegins = "\x1b[200~";
+constexpr std::wstring_view kPasteEnds = L"\x1b[201~";
+
+class AsksForPastes {
+ public:
+  AsksForPastes() { write(kAskForPastes); }
+  ~AsksForPastes() { write(kNoMorePastes); }
+
+ private:
+  static void write(const char* sequence) {
+    const char* term = std::getenv("TERM");
+    if (term && std::string_view(term) != "dumb") write_err(sequence);
+  }
+};
+
+// Lines end as Enter does; other control characters would act, and the last line's end is left to
+// Enter itself.
+std::wstring cleaned(std::wstring_view pasted) {
+  std::wstring out;
+  for (const wchar_t key : pasted) {
+    const wchar_t c = key == L'\r' ? L'\n' : key;
+    if (c == L'\n' || c == L'\t' || (c >= 0x20 && c != 0x7f)) out += c;
+  }
+  if (out.ends_with(L'\n')) out.pop_back();
+  return out;
 }
 
 }  // namespace
@@ -51,6 +82,8 @@ struct LineEditor::Terminal {
     ::el_set(editor, EL_HIST, ::history, history);
     ::el_set(editor, EL_PROMPT, prompt_of);
     ::el_wset(editor, EL_GETCFN, get_character);
+    ::el_wset(editor, EL_ADDFN, L"take-paste", L"Insert what is pasted", take_paste);
+    ::el_set(editor, EL_BIND, kPasteBegins, "take-paste", nullptr);
     ::el_source(editor, nullptr);  // ~/.editrc
   }
   ~Terminal() {
@@ -88,12 +121,24 @@ struct LineEditor::Terminal {
     }
   }
 
+  static unsigned char take_paste(EditLine* e, wint_t) {
+    std::wstring text;
+    wchar_t c;
+    while (!text.ends_with(kPasteEnds)) {
+      if (::el_wgetc(e, &c) != 1 || text.size() > kLongestLine) return CC_EOF;
+      text += c;
+    }
+    text.resize(text.size() - kPasteEnds.size());
+    return ::el_winsertstr(e, cleaned(text).c_str()) == 0 ? CC_REFRESH : CC_ERROR;
+  }
+
   Event read(const char* shown, std::string& line) {
     prompt = shown;
     ::el_resize(editor);
     ::el_set(editor, EL_PREP_TERM,
              1);  // before the prompt shows: keys from then on are for editing
     int count = 0;
+    const AsksForPastes scope;
     const char* text = ::el_gets(editor, &count);
     if (interruptible.interrupted()) {
       line = interrupted_line;
@@ -124,6 +169,12 @@ LineEditor::LineEditor(std::filesystem::path history_file, Interruptible& interr
 }
 
 LineEditor::~LineEditor() = default;
+
+void LineEditor::give_back(const std::string& text) {
+  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+  if (terminal_ && std::none_of(text.begin(), text.end(), is_control))
+    ::el_push(terminal_->editor, text.c_str());
+}
 
 LineEditor::Event LineEditor::read(const char* prompt, std::string& line) {
   return terminal_ ? terminal_->read(prompt, line) : read_plain(line);

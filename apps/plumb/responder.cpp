@@ -38,4 +38,17 @@ Generation Responder::respond(std::span<const int32_t> prompt, bool streamed,
   return result;
 }
 
+nlohmann::ordered_json Responder::answer_json(const Generation& g, const Stats& stats) const {
+  return {{"text", g.text},
+          {"ids", g.ids},
+          {"prompt_tokens", g.prompt_tokens},
+          {"generated_tokens", g.ids.size()},
+          {"stop", stop_reason_name(g.stop)},
+          {"seed", sampler_options_.seed},
+          {"model", path().string()},
+          {"backend", engine_.backend().name()},
+          {"timings", timings_json(stats)},
+          {"memory", to_json(stats.memory)}};
+}
+
 }  // namespace plumb

@@ -9,6 +9,7 @@
 #include "generate/session.h"
 #include "interrupt.h"
 #include "options.h"
+#include "stats.h"
 
 namespace plumb {
 
@@ -22,10 +23,11 @@ class Responder {
   Engine& engine() { return engine_; }
   Session& session() { return session_; }
   const std::filesystem::path& path() const { return engine_.file().path(); }
-  const SamplerOptions& sampler_options() const { return sampler_options_; }
 
   // Answers, as it comes where `streamed`, until Ctrl-C at the latest.
   Generation respond(std::span<const int32_t> prompt, bool streamed, const Interruptible& ctrl_c);
+  // What `--json` says of an answer.
+  nlohmann::ordered_json answer_json(const Generation& generation, const Stats& stats) const;
   // The random numbers start again.
   void reset() { sampler_.reset(); }
 

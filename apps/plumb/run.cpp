@@ -29,19 +29,6 @@ std::vector<int32_t> prompt_ids(const RunOptions& options, const std::string& te
   return chat.encode(messages);
 }
 
-nlohmann::ordered_json to_json(const Generation& g, const Stats& stats, Responder& model) {
-  return {{"text", g.text},
-          {"ids", g.ids},
-          {"prompt_tokens", g.prompt_tokens},
-          {"generated_tokens", g.ids.size()},
-          {"stop", stop_reason_name(g.stop)},
-          {"seed", model.sampler_options().seed},
-          {"model", model.path().string()},
-          {"backend", model.engine().backend().name()},
-          {"timings", timings_json(stats)},
-          {"memory", to_json(stats.memory)}};
-}
-
 }  // namespace
 
 int run_command(std::vector<std::string> words) {
@@ -69,7 +56,7 @@ int run_command(std::vector<std::string> words) {
   const auto ids = prompt_ids(options, text, model.engine(), std::move(renderer));
   const Generation g = model.respond(ids, !options.json, Interruptible());
   const Stats stats = stats_of(model.engine(), g, options.model.threads(), !options.no_stats);
-  if (options.json) write_json(to_json(g, stats, model));
+  if (options.json) write_json(model.answer_json(g, stats));
   if (!options.json && !options.no_stats) {
     if (stderr_is_terminal()) write_err("\n");
     write_err(dim(to_text(stats)));

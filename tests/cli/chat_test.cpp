@@ -1,24 +1,16 @@
-// chat: as a script drives it, and as a person at a terminal does.
+// chat, as a script drives it.
 
+#include "chat.h"
+
+#include <chrono>
 #include <csignal>
+#include <sstream>
+#include <thread>
 
 #include "base/file.h"
-#include "cli.h"
 
 namespace plumb::test {
 namespace {
-
-class Chat : public Cli {
- protected:
-  Words words(Words more = {}) {
-    Words all{"chat", "-m", model(), "--temp", "0", "-n", "5", "--ignore-eos"};
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
-  }
-  Finished chat(std::string_view script, const Words& more = {}) {
-    return plumb(words(more), script);
-  }
-};
 
 TEST_F(Chat, AnswersLineByLine) {
   const Finished one = chat("Hello\n"), two = chat("Hello\n\n  \nAgain");
@@ -112,6 +104,42 @@ TEST_F(Chat, WhatIsLoadedIsChecked) {
   EXPECT_EQ(chat("/save /absent/x\n").code, 2);
 }
 
+TEST_F(Chat, RawContinuesTheTextSoFar) {
+  const std::string first = chat("ab\n", {"--raw"}).out;
+  EXPECT_EQ(
+      first,
+      tiny({"run", "--raw", "-p", "ab", "--temp", "0", "-n", "5", "--ignore-eos"}).out + "\n");
+  const std::string text = "ab" + first.substr(0, first.size() - 1) + "cd";
+  EXPECT_EQ(chat("ab\ncd\n", {"--raw"}).out,
+            first +
+                tiny({"run", "--raw", "-p", text, "--temp", "0", "-n", "5", "--ignore-eos"}).out +
+                "\n");
+  EXPECT_NE(first, chat("ab\n").out);
+  expect_refused(chat("", {"--raw", "--system", "x"}), {"--raw", "--system"});
+  EXPECT_EQ(chat("/system x\n", {"--raw"}).code, 2);
+  const std::string bare = write_model("bare.gguf", {.chat_template = false});
+  EXPECT_EQ(plumb({"chat", "-m", bare, "--raw", "-n", "1", "--no-stats"}, "ab\n").err, "")
+      << "no template is missed";
+}
+
+TEST_F(Chat, JsonIsAnObjectPerAnswer) {
+  const Finished f = chat("Hello\n/reset\nAgain\n", {"--json", "-n", "3"});
+  EXPECT_EQ(f.code, 0);
+  EXPECT_EQ(f.err, "");
+  std::istringstream lines(f.out);
+  std::string line;
+  for (const char* prompt : {"Hello", "Again"}) {
+    ASSERT_TRUE(std::getline(lines, line));
+    Json got = Json::parse(line),
+         expected = json({"run", "-p", prompt, "--temp", "0", "-n", "3", "--ignore-eos", "--json"});
+    for (const char* field : {"text", "ids", "prompt_tokens", "generated_tokens", "stop"})
+      EXPECT_EQ(got[field], expected[field]) << field;
+    EXPECT_EQ(got.size(), expected.size()) << "the same fields";
+    EXPECT_GT(got["timings"]["limit_gbps"], 0);
+  }
+  EXPECT_FALSE(std::getline(lines, line)) << line;
+}
+
 TEST_F(Chat, AFullContextIsSaidAndResetHelps) {
   const std::string line(120, 'x');
   const Finished f = chat(line + "\n" + line + "\n/reset\nHello\n", {"-c", "180", "--no-stats"});
@@ -140,63 +168,24 @@ TEST_F(Chat, CtrlCEndsTheAnswerAndNotTheChat) {
   EXPECT_FALSE(Json::parse(read_file(file))["messages"][1]["content"].get<std::string>().empty());
 }
 
-class Terminal : public Chat {
- protected:
-  ProgramOptions terminal() const {
-    ProgramOptions o = options();
-    o.terminal = true;
-    return o;
-  }
-};
-
-TEST_F(Terminal, PromptsEditsAndRemembers) {
-  const std::string file = path("c.json").string();
-  Program program(PLUMB_PROGRAM, words(), terminal());
-  ASSERT_TRUE(program.wait_for("> "));
-  program.send("Hellp\x7fo \xC3\xB6\n");  // a mistake rubbed out, and a letter of two bytes
-  ASSERT_TRUE(program.wait_for("positions used"));
-  program.send("/save " + file + "\n");
-  program.send("/exit\n");
-  const Finished f = program.finish();
-  EXPECT_EQ(f.code, 0) << f.out;
-  EXPECT_EQ(Json::parse(read_file(file))["messages"][0]["content"], "Hello ö");
-  EXPECT_NE(f.out.find("\x1b[2m"), std::string::npos) << "figures are dim on a terminal";
-
-  Program again(PLUMB_PROGRAM, words(), terminal());
-  ASSERT_TRUE(again.wait_for("> "));
-  again.send("\x10\x10\x10\n");  // Ctrl-P: back past /exit and /save
-  ASSERT_TRUE(again.wait_for("> ", "positions used")) << again.out();
-  again.send("\x04");
-  EXPECT_EQ(again.finish().code, 0);
-}
-
-TEST_F(Terminal, NoColourWhereNoneIsWanted) {
-  ProgramOptions o = terminal();
-  o.environment["NO_COLOR"] = "1";
-  Program program(PLUMB_PROGRAM, {"run", "-m", model(), "-p", "Hello", "-n", "2"}, o);
+// The question is as if it had not been asked, and the next one is answered as in a new chat.
+TEST_F(Chat, CtrlCDuringAPromptGivesItUp) {
+  const std::string slow =
+      write_model("slow.gguf", {.n_layers = 4, .n_embd = 256, .n_ff = 1024, .n_context = 200000});
+  const Words command{"chat",  "-m",           slow,    "-c",        "0",         "-n",
+                      "3",     "--ignore-eos", "-v",    "--temp",    "0",         "-b",
+                      "65536", "-ub",          "65536", "--backend", "reference", "--no-stats"};
+  Program program(PLUMB_PROGRAM, command, options());
+  ASSERT_TRUE(program.wait_for_error("backend reference"));
+  program.send(std::string(60000, 'x') + "\n");
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  program.signal(SIGINT);
+  program.send("Hello\n");
   const Finished f = program.finish();
   EXPECT_EQ(f.code, 0);
-  EXPECT_EQ(f.out.find('\x1b'), std::string::npos) << f.out;
-}
-
-TEST_F(Terminal, CtrlCAtAnEmptyPromptWarnsThenQuits) {
-  Program program(PLUMB_PROGRAM, words(), terminal());
-  ASSERT_TRUE(program.wait_for("> "));
-  program.send("half a line");
-  ASSERT_TRUE(program.wait_for("half a line"));
-  program.send("\x03");
-  ASSERT_TRUE(program.wait_for("half a line\r\n")) << "it is left";
-  program.send("\x03");
-  ASSERT_TRUE(program.wait_for("Ctrl-C again"));
-  program.send("\x03");
-  EXPECT_EQ(program.finish().code, 130);
-}
-
-TEST_F(Terminal, CtrlDQuits) {
-  Program program(PLUMB_PROGRAM, words(), terminal());
-  ASSERT_TRUE(program.wait_for("> "));
-  program.send("\x04");
-  EXPECT_EQ(program.finish().code, 0);
+  const Finished fresh = run_program(PLUMB_PROGRAM, command, "Hello\n", options());
+  EXPECT_TRUE(f.out.ends_with("\n" + fresh.out)) << f.out;
+  EXPECT_EQ(f.out.size(), 1 + fresh.out.size()) << "of the first nothing was said";
 }
 
 }  // namespace
