@@ -147,15 +147,17 @@ std::vector<std::string> Arguments::normalised(const std::vector<std::string>& w
     const bool is_name = name.size() > 1 && name[0] == '-' && (name[1] == '-' || name.size() == 2);
     const CLI::Option* option = is_name ? parser_->app.get_option_no_throw(name) : nullptr;
     const bool takes_value = option && option->get_items_expected_max() > 0;
-    if (!takes_value) {
-      out.push_back(words[i]);
-      continue;
-    }
-    out.push_back(name);
+    if (option && !takes_value && equals != std::string::npos)
+      fail("{}: expected no value, got {}", words[i].substr(0, equals),
+           plumb::quoted(words[i].substr(equals + 1)));
+    out.push_back(takes_value ? name : words[i]);
+    if (!takes_value) continue;
     if (equals != std::string::npos)
       out.push_back(words[i].substr(equals + 1));
     else if (i + 1 < words.size())
       out.push_back(words[++i]);
+    else
+      fail("{}: expected a value after it, got nothing", words[i]);
   }
   return out;
 }
@@ -168,6 +170,9 @@ bool Arguments::parse(const std::vector<std::string>& words) {
   } catch (const CLI::CallForHelp&) {
     write_out(parser_->app.help() + parser_->remarks + "Example: " + parser_->example + "\n");
     return false;
+  } catch (const CLI::ExtrasError&) {
+    fail("{}: expected an option (see plumb {} -h), got {}", parser_->command, parser_->command,
+         plumb::quoted(parser_->app.remaining().front()));
   } catch (const CLI::ParseError& e) {
     fail("{}: {} (see plumb {} -h)", parser_->command, e.what(), parser_->command);
   }

@@ -24,6 +24,15 @@ constexpr const char* kHelp =
     "A backslash at the end of a line continues it on the next; a space before / makes it text.\n"
     "Lines that are pasted together are one message. Ctrl-C ends an answer.\n";
 
+// None, and so no history, where nothing says where to keep it.
+std::filesystem::path history_file() {
+  try {
+    return model_folder() / ".chat-history";
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 struct ChatOptions {
   TextOptions first;
   ModelOptions model;
@@ -37,7 +46,7 @@ class Chat {
   explicit Chat(const ChatOptions& options)
       : options_(options),
         model_(options.model, options.sampling),
-        editor_(model_folder() / ".chat-history", ctrl_c_) {
+        editor_(history_file(), ctrl_c_) {
     conversation_.system = options.system;
     if (options.raw) return;
     prompt_.emplace(model_.engine().file().metadata(), model_.engine().tokenizer());
@@ -78,7 +87,8 @@ int Chat::run() {
   return exit_code_;
 }
 
-// Lines joined by backslashes; nothing at the end of the input, or after two Ctrl-C in a row.
+// Lines joined by backslashes, the last of which the end of the input may leave open; nothing at
+// the end of the input, or after two Ctrl-C in a row.
 std::optional<std::string> Chat::read_message() {
   std::string message;
   bool warned = false;
@@ -87,7 +97,7 @@ std::optional<std::string> Chat::read_message() {
     const auto event = editor_.read(message.empty() ? "> " : ". ", line);
     if (event == LineEditor::Event::end) {
       if (editor_.is_interactive()) write_err("\n");
-      return std::nullopt;
+      return message.empty() ? std::nullopt : std::optional(message);
     }
     if (event == LineEditor::Event::interrupted) {
       const bool was_empty = message.empty() && line.empty();

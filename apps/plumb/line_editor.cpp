@@ -156,6 +156,7 @@ struct LineEditor::Terminal {
   void remember(const std::string& line) {
     if (line.empty()) return;
     ::history(history, &event, H_ENTER, line.c_str());
+    if (history_file.empty()) return;
     std::error_code ignored;
     std::filesystem::create_directories(history_file.parent_path(), ignored);
     ::history(history, &event, H_SAVE, history_file.c_str());

@@ -13,7 +13,7 @@ namespace plumb {
 
 class LineEditor {
  public:
-  // The history is read from and kept in the file; failures are ignored.
+  // The history is read from and kept in the file ("": nowhere); failures are ignored.
   LineEditor(std::filesystem::path history_file, Interruptible& interruptible);
   ~LineEditor();
 

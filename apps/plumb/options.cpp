@@ -28,7 +28,7 @@ Format cache_format(std::string_view option, const std::string& word) {
 LogitBias parse_logit_bias(const std::string& word) {
   constexpr const char* kName = "--logit-bias";
   const size_t sign = word.find_first_of("+-");
-  if (sign == std::string::npos)
+  if (sign == std::string::npos || sign == 0)
     fail("{}: expected ID+BIAS or ID-BIAS, got {}", kName, plumb::quoted(word));
   const auto id = Arguments::parse_integer(kName, word.substr(0, sign), 0, INT32_MAX);
   const std::string bias = word.substr(sign);
@@ -75,8 +75,12 @@ std::string TextOptions::read(std::string_view command) const {
 }
 
 void ModelOptions::attach_model(Arguments& a) {
-  a.text("-m,--model", model,
-         "GGUF file, or a name in the model folder (default: the only or last used one)");
+  a.add("-m,--model", "TEXT",
+        "GGUF file, or a name in the model folder (default: the only or last used one)",
+        [this](const std::string& word) {
+          if (word.empty()) fail("-m: expected a file or a name, got \"\"");
+          model = word;
+        });
 }
 
 void ModelOptions::attach_backend(Arguments& a) {

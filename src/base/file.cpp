@@ -100,10 +100,12 @@ OutputFile::OutputFile(const std::filesystem::path& path) : path_(path), written
   std::error_code ignored;
   const auto type = std::filesystem::status(path, ignored).type();
   using enum std::filesystem::file_type;
-  if (type == directory) fail("{}: cannot create: it is a directory", path.string());
+  if (path.empty()) fail("file to write: expected a name, got \"\"");
+  if (type == directory)
+    fail("{}: expected a file that can be written, got a directory", path.string());
   if (type == regular || type == not_found) written_ += fmt::format(".part-{}", ::getpid());
   fd_ = ::open(written_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd_ < 0) fail("{}: cannot create: {}", path.string(), reason());
+  if (fd_ < 0) fail("{}: expected a file that can be written, got: {}", path.string(), reason());
 }
 
 OutputFile::~OutputFile() {

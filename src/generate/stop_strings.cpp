@@ -10,7 +10,8 @@ namespace plumb {
 
 StopStrings::StopStrings(const std::vector<std::string>& strings) {
   for (const std::string& s : strings) {
-    if (s.empty() || !is_utf8(s)) fail("stop string: expected UTF-8 text, got {}", quoted(s));
+    if (s.empty() || !is_utf8(s))
+      fail("stop string: expected UTF-8 text, one byte at least, got {}", quoted(s));
     Automaton a{s, {0}};
     for (size_t i = 1; i < s.size(); ++i) {
       a.advance(s[i]);

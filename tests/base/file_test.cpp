@@ -106,7 +106,7 @@ TEST(WriteFile, replaces_the_whole_content_and_leaves_nothing_else) {
 TEST(WriteFile, a_folder_that_is_not_there_is_the_callers_mistake) {
   const test::TempFolder folder;
   EXPECT_EQ(code_of([&] { write_file(folder.path() / "absent/file", "x"); },
-                    "absent/file: cannot create"),
+                    "absent/file: expected a file that can be written, got: No such"),
             ErrorCode::bad_input);
 }
 
@@ -142,7 +142,7 @@ TEST(OutputFile, writes_into_a_pipe_and_never_replaces_it) {
 
 TEST(OutputFile, a_folder_is_no_file) {
   const test::TempFolder folder;
-  EXPECT_EQ(code_of([&] { OutputFile out(folder.path()); }, "it is a directory"),
+  EXPECT_EQ(code_of([&] { OutputFile out(folder.path()); }, "can be written, got a directory"),
             ErrorCode::bad_input);
 }
 

@@ -25,6 +25,14 @@ TEST_F(Chat, AnswersLineByLine) {
   EXPECT_EQ(chat("", {"-p", "Hello"}).out, one.out) << "the first message may come as an option";
 }
 
+TEST_F(Chat, NeedsNoPlaceForItsHistory) {
+  ProgramOptions o = options();
+  o.environment["HOME"] = o.environment["PLUMB_CACHE"] = "";
+  const Finished f = run_program(PLUMB_PROGRAM, words(), "Hello\n", o);
+  EXPECT_EQ(f.code, 0) << f.err;
+  EXPECT_EQ(f.out, chat("Hello\n").out);
+}
+
 TEST_F(Chat, ReusesWhatWasComputed) {
   const Finished f = chat("Hello\nAgain\n/stats\n");
   EXPECT_NE(f.err.find("reused"), std::string::npos) << f.err;
@@ -34,6 +42,7 @@ TEST_F(Chat, BackslashContinuesALine) {
   const std::string file = path("c.json").string();
   chat("one\\\ntwo\n/save " + file + "\n");
   EXPECT_EQ(Json::parse(read_file(file))["messages"][0]["content"], "one\ntwo");
+  EXPECT_FALSE(chat("one\\").out.empty()) << "the input ends there";
 }
 
 TEST_F(Chat, CommandsAreNotMessages) {

@@ -66,6 +66,7 @@ TEST_F(Logits, TextAsInputAndAsOutput) {
   expect_refused(tiny({"logits", "--ids", "", "--top", "1"}), {"token"});
   expect_refused(tiny({"logits", "--ids", "100000", "--top", "1"}), {"--ids", "100000"});
   expect_refused(tiny({"logits", "--ids", "1", "--out", "/absent/x"}), {"/absent/x"});
+  expect_refused(tiny({"logits", "--ids", "1", "--out", ""}), {"file to write", "expected a name"});
   expect_refused(tiny({"logits", "--ids", "1", "--out", "-", "--json"}), {"--out"});
   expect_refused(tiny({"logits", "--ids", "1,2,3", "--top", "1", "-c", "2"}), {"-c", "2"});
 }

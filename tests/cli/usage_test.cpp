@@ -69,6 +69,7 @@ TEST_F(Usage, NumbersAreStrict) {
                                 {"-ctk", "f17"},
                                 {"-ctv", ""},
                                 {"--logit-bias", "5"},
+                                {"--logit-bias", "-1+1"},
                                 {"--logit-bias", "x+1"},
                                 {"--logit-bias", "5+inf"},
                                 {"--backend", "tpu"},
@@ -82,9 +83,12 @@ TEST_F(Usage, NumbersAreStrict) {
 
 TEST_F(Usage, WordsThatAreNotMeant) {
   expect_refused(plumb({"run", "--nonsense"}), {"--nonsense", "plumb run -h"});
-  expect_refused(plumb({"run", "stray"}), {"stray"});
-  expect_refused(plumb({"run", "-p"}), {"-p"});
-  expect_refused(plumb({"run", "two\nlines"}), {"two lines"});
+  expect_refused(plumb({"run", "stray"}), {"run: expected an option", "got \"stray\""});
+  expect_refused(plumb({"run", "-p"}), {"-p: expected a value", "got nothing"});
+  expect_refused(plumb({"plan", "-n-tokens"}), {"-n-tokens: expected a value"});
+  expect_refused(plumb({"run", "--raw=perhaps"}), {"--raw: expected no value", "perhaps"});
+  expect_refused(plumb({"run", "-p", "x", "-m", ""}), {"-m: expected a file or a name"});
+  expect_refused(plumb({"run", "two\nlines"}), {"two\\x0alines"});
   expect_refused(plumb({"run"}), {"expected a text", "-p", "-f"});
   expect_refused(plumb({"run", "-p", "x", "-f", "y"}), {"-p", "-f", "both"});
   expect_refused(plumb({"run", "-p", "x", "--raw", "--system", "y"}), {"--raw", "--system"});
