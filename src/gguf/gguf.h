@@ -7,6 +7,7 @@
 // got.
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -56,6 +57,48 @@ class Array {
   std::span<const uint8_t> bytes_;
 };
 
+// A string array in the file, decoded while it is walked: for (std::string_view text : strings).
+class Strings {
+ public:
+  class Iterator {
+   public:
+    using value_type = std::string_view;
+    using difference_type = std::ptrdiff_t;
+    Iterator() = default;
+    Iterator(std::span<const uint8_t> bytes, int64_t left) : rest_(bytes), left_(left) { read(); }
+    std::string_view operator*() const { return text_; }
+    Iterator& operator++() {
+      --left_;
+      read();
+      return *this;
+    }
+    Iterator operator++(int) {
+      const Iterator before = *this;
+      ++*this;
+      return before;
+    }
+    bool operator==(const Iterator& other) const { return left_ == other.left_; }
+
+   private:
+    void read();  // the lengths were checked when the file was opened; nothing leaves the array
+
+    std::span<const uint8_t> rest_;
+    std::string_view text_;
+    int64_t left_ = 0;
+  };
+
+  using value_type = std::string_view;
+  using const_iterator = Iterator;
+
+  explicit Strings(const Array& array) : array_(array) {}
+  int64_t size() const { return array_.size(); }
+  Iterator begin() const { return {array_.bytes(), array_.size()}; }
+  Iterator end() const { return {{}, 0}; }
+
+ private:
+  Array array_;
+};
+
 // Integers of any width arrive as int64_t or (only above its range) uint64_t; f32 and f64 as
 // double.
 using Value = std::variant<int64_t, uint64_t, double, bool, std::string_view, Array>;
@@ -75,14 +118,18 @@ class Metadata {
   double number(std::string_view key) const;  // f32, f64 or integer; finite
   double number_or(std::string_view key, double fallback) const;
   bool boolean_or(std::string_view key, bool fallback) const;
-  std::string_view string(std::string_view key) const;
-  std::string_view string_or(std::string_view key, std::string_view fallback) const;
 
-  // Arrays, copied out. Absent: an Error, or empty in the _or_empty form. At most kMostNumbers
-  // numbers; a string is never more than twice its bytes in the file.
+  // At most `longest` bytes. kLongestName is enough for what names or describes something, and lets
+  // callers copy it without a thought.
+  static constexpr size_t kLongestName = 4096;
+  std::string_view string(std::string_view key, size_t longest = kLongestName) const;
+  std::string_view string_or(std::string_view key, std::string_view fallback,
+                             size_t longest = kLongestName) const;
+
+  // Arrays. Absent: an Error, or empty in the _or_empty form. Strings are views into the file;
+  // numbers are copied out, at most kMostNumbers.
   static constexpr int64_t kMostNumbers = int64_t{1} << 23;
-  std::vector<std::string_view> strings(std::string_view key) const;  // views into the file
-  std::vector<std::string_view> strings_or_empty(std::string_view key) const;
+  Strings strings(std::string_view key) const;
   std::vector<int64_t> integers_or_empty(std::string_view key) const;
   std::vector<double> numbers_or_empty(std::string_view key) const;
 

@@ -62,6 +62,15 @@ std::vector<T> numbers_of(const Metadata& m, std::string_view key, const Value& 
 
 }  // namespace
 
+void Strings::Iterator::read() {
+  if (left_ <= 0 || rest_.size() < sizeof(uint64_t)) {
+    text_ = {};
+    return;
+  }
+  text_ = text_at(rest_, 0);
+  rest_ = rest_.subspan(sizeof(uint64_t) + text_.size());
+}
+
 Metadata Metadata::read(Cursor& cursor, uint64_t n_pairs, std::span<const uint8_t> bytes) {
   Metadata m;
   m.file_name_ = cursor.file();
@@ -146,32 +155,28 @@ bool Metadata::boolean_or(std::string_view key, bool fallback) const {
   return *x;
 }
 
-std::string_view Metadata::string(std::string_view key) const {
+std::string_view Metadata::string(std::string_view key, size_t longest) const {
   const auto v = find(key);
   if (!v) missing(*this, key);
   const auto* x = std::get_if<std::string_view>(&*v);
   if (!x) reject(*this, key, "a string", *v);
+  if (x->size() > longest)
+    fail("[gguf] {}: key {}: expected a string of at most {} bytes, got {} bytes", file_name_,
+         quoted(key), longest, x->size());
   return *x;
 }
 
-std::string_view Metadata::string_or(std::string_view key, std::string_view fallback) const {
-  return has(key) ? string(key) : fallback;
+std::string_view Metadata::string_or(std::string_view key, std::string_view fallback,
+                                     size_t longest) const {
+  return has(key) ? string(key, longest) : fallback;
 }
 
-std::vector<std::string_view> Metadata::strings(std::string_view key) const {
+Strings Metadata::strings(std::string_view key) const {
   const auto v = find(key);
   if (!v) missing(*this, key);
   const Array& array = to_array(*this, key, *v, "strings");
   if (array.type() != ValueType::string) reject(*this, key, "an array of strings", *v);
-  std::vector<std::string_view> out;
-  out.reserve(static_cast<size_t>(array.size()));
-  Cursor cursor(file_name_, array.bytes());
-  for (int64_t i = 0; i < array.size(); ++i) out.push_back(cursor.text("string"));
-  return out;
-}
-
-std::vector<std::string_view> Metadata::strings_or_empty(std::string_view key) const {
-  return has(key) ? strings(key) : std::vector<std::string_view>{};
+  return Strings(array);
 }
 
 std::vector<int64_t> Metadata::integers_or_empty(std::string_view key) const {

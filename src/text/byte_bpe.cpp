@@ -14,7 +14,7 @@ class ByteBpe final : public FragmentEncoder {
   ByteBpe(const gguf::Metadata& metadata, const Vocabulary& vocabulary,
           const PreTokenizerRule& rule)
       : vocabulary_(vocabulary),
-        merges_(read_merges(metadata), vocabulary),
+        merges_(metadata, vocabulary),
         pre_tokenizer_(rule.regexes),
         whole_pieces_(rule.ignore_merges) {
     for (size_t byte = 0; byte < symbols_.size(); ++byte)

@@ -182,11 +182,12 @@ std::string TemplateRenderer::render(std::string_view source, const TemplateInpu
 }
 
 ChatTemplate chat_template_of(const gguf::Metadata& metadata, std::string_view variant) {
+  const auto longest = static_cast<size_t>(TemplateLimits().input_bytes);
   const std::string base = "tokenizer.chat_template";
   std::vector<std::string> keys{base};
   if (!variant.empty()) keys.insert(keys.begin(), base + "." + std::string(variant));
   for (const std::string& key : keys) {
-    const std::string_view source = metadata.string_or(key, "");
+    const std::string_view source = metadata.string_or(key, "", longest);
     // Blank: whoever wrote the file had none.
     if (source.find_first_not_of(" \t\r\n") != std::string_view::npos)
       return {.source = std::string(source), .origin = metadata.file_name()};

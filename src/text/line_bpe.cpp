@@ -10,13 +10,15 @@ namespace {
 
 class LineBpe final : public FragmentEncoder {
  public:
-  LineBpe(const std::vector<MergePair>& merges, const Vocabulary& vocabulary,
+  LineBpe(const gguf::Metadata& metadata, const Vocabulary& vocabulary,
           const PreTokenizerRule& rule)
       : vocabulary_(vocabulary),
-        merges_(merges, vocabulary),
+        merges_(metadata, vocabulary),
         lines_(rule.regexes),
         bytes_(vocabulary, std::nullopt) {
-    for (const auto& merge : merges) cuts_.join(merge.left, merge.right);
+    for_each_merge(metadata, [this](std::string_view left, std::string_view right) {
+      cuts_.join(left, right);
+    });
   }
 
   void encode(std::string_view fragment, Encoding& encoding) const override {
@@ -72,7 +74,7 @@ class LineBpe final : public FragmentEncoder {
 std::unique_ptr<FragmentEncoder> make_line_bpe(const gguf::Metadata& metadata,
                                                const Vocabulary& vocabulary,
                                                const PreTokenizerRule& rule) {
-  return std::make_unique<LineBpe>(read_merges(metadata), vocabulary, rule);
+  return std::make_unique<LineBpe>(metadata, vocabulary, rule);
 }
 
 }  // namespace plumb

@@ -1,7 +1,7 @@
 // Reading merges into a table by pair of ids.
 #include "text/merge_table.h"
 
-#include <algorithm>
+#include <string>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -11,7 +11,6 @@ namespace plumb {
 namespace {
 
 constexpr std::string_view kMerges = "tokenizer.ggml.merges";
-constexpr size_t kMostMerges = size_t{1} << 28;  // two strings each: ids stay in 32 bits
 
 uint64_t pair_of(int32_t left, int32_t right) {
   return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
@@ -20,53 +19,54 @@ uint64_t pair_of(int32_t left, int32_t right) {
 }  // namespace
 
 // "left right": cut at the first space that leaves something on the left.
-std::vector<MergePair> read_merges(const gguf::Metadata& metadata) {
+void for_each_merge(const gguf::Metadata& metadata, const EachMerge& each) {
   const auto texts = metadata.strings(kMerges);
   if (texts.size() > kMostMerges)
     fail("[text] {}: {}: expected at most {} merges, got {}", metadata.file_name(), kMerges,
          kMostMerges, texts.size());
-  std::vector<MergePair> out;
-  out.reserve(texts.size());
+  int64_t rank = 0;
   for (const auto text : texts) {
     const size_t space = text.find(' ', 1);
     if (space == text.npos || space + 1 == text.size())
       fail("[text] {}: {}: expected two strings with a space between as merge {}, got {}",
-           metadata.file_name(), kMerges, out.size(), quoted(text));
-    out.push_back({text.substr(0, space), text.substr(space + 1)});
+           metadata.file_name(), kMerges, rank, quoted(text));
+    each(text.substr(0, space), text.substr(space + 1));
+    ++rank;
   }
-  return out;
 }
 
-MergeTable::MergeTable(const std::vector<MergePair>& merges, const Vocabulary& vocabulary)
-    : slots_(table_slots(merges.size())), seed_(hash_seed()) {
-  std::vector<std::pair<int32_t, int32_t>> ids;
-  ids.reserve(merges.size());
-  for (const auto& m : merges)
-    ids.emplace_back(vocabulary.find_text(m.left).value_or(-1),
-                     vocabulary.find_text(m.right).value_or(-1));
-  collect_extra(merges, ids);
+MergeTable::MergeTable(const gguf::Metadata& metadata, const Vocabulary& vocabulary)
+    : seed_(hash_seed()) {
+  collect_extra(metadata, vocabulary);
+  slots_.resize(table_slots(static_cast<size_t>(metadata.strings(kMerges).size())));
+  uint32_t rank = 0;
   std::string both;
-  for (uint32_t rank = 0; rank < merges.size(); ++rank) {
-    const auto [left, right] = merges[rank];
-    auto [left_id, right_id] = ids[rank];
-    if (left_id < 0) left_id = extra_symbol(left, vocabulary);
-    if (right_id < 0) right_id = extra_symbol(right, vocabulary);
+  for_each_merge(metadata, [&](std::string_view left, std::string_view right) {
     both.assign(left).append(right);
-    insert(pair_of(left_id, right_id), {.key = rank, .id = symbol(both, vocabulary)});
-  }
+    insert(pair_of(symbol(left, vocabulary), symbol(right, vocabulary)),
+           {.key = rank++, .id = symbol(both, vocabulary)});
+  });
 }
 
-// The strings that are no tokens.
-void MergeTable::collect_extra(const std::vector<MergePair>& merges,
-                               const std::vector<std::pair<int32_t, int32_t>>& ids) {
-  std::vector<std::string_view> found;
-  for (size_t i = 0; i < merges.size(); ++i) {
-    if (ids[i].first < 0) found.push_back(merges[i].left);
-    if (ids[i].second < 0) found.push_back(merges[i].right);
-  }
-  std::ranges::sort(found);
-  found.erase(std::unique(found.begin(), found.end()), found.end());
-  extra_.assign(found.begin(), found.end());
+// The strings that are no tokens. Counted first, so that the table has its size from the start.
+void MergeTable::collect_extra(const gguf::Metadata& metadata, const Vocabulary& vocabulary) {
+  const auto for_each_extra = [&](const auto& each) {
+    for_each_merge(metadata, [&](std::string_view left, std::string_view right) {
+      if (!vocabulary.find_text(left)) each(left);
+      if (!vocabulary.find_text(right)) each(right);
+    });
+  };
+  size_t n = 0, bytes = 0;
+  for_each_extra([&](std::string_view text) {
+    ++n;
+    bytes += text.size();
+  });
+  if (n == 0) return;
+  if (bytes > StringTable::kMostBytes)
+    fail("[text] {}: {}: expected at most {} bytes, got {}", metadata.file_name(), kMerges,
+         StringTable::kMostBytes, bytes);
+  extra_ = StringTable(n, bytes);
+  for_each_extra([&](std::string_view text) { extra_.add(text); });
 }
 
 void MergeTable::insert(uint64_t pair, const Merge& merge) {
@@ -87,14 +87,9 @@ Merge MergeTable::find(int32_t left, int32_t right) const {
 }
 
 int32_t MergeTable::symbol(std::string_view text, const Vocabulary& vocabulary) const {
-  const auto id = vocabulary.find_text(text);
-  return id ? *id : extra_symbol(text, vocabulary);
-}
-
-int32_t MergeTable::extra_symbol(std::string_view text, const Vocabulary& vocabulary) const {
-  const auto at = std::ranges::lower_bound(extra_, text);
-  if (at == extra_.end() || *at != text) return -1;
-  return vocabulary.size() + static_cast<int32_t>(at - extra_.begin());
+  if (const auto id = vocabulary.find_text(text)) return *id;
+  const auto extra = extra_.find(text);
+  return extra ? vocabulary.size() + *extra : -1;
 }
 
 }  // namespace plumb

@@ -4,31 +4,31 @@
 // follow those of the tokens.
 
 #include <cstdint>
-#include <optional>
-#include <string>
+#include <functional>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "gguf/gguf.h"
+#include "text/string_table.h"
 #include "text/symbol_merger.h"
 #include "text/vocabulary.h"
 
 namespace plumb {
 
-// One entry; its rank is its index.
-struct MergePair {
-  std::string_view left, right;  // views into the file
-};
-// Error: no such key, or an entry without a space between two strings.
-std::vector<MergePair> read_merges(const gguf::Metadata& metadata);
+// Twice what the largest vocabularies have; see Vocabulary::kMostTokens.
+inline constexpr int64_t kMostMerges = 1'000'000;
+
+// Calls each(left, right), views into the file, for all merges; the rank of a merge is its place.
+// Error: no such key, more than kMostMerges, or an entry without a space between two strings.
+using EachMerge = std::function<void(std::string_view left, std::string_view right)>;
+void for_each_merge(const gguf::Metadata& metadata, const EachMerge& each);
 
 class MergeTable {
  public:
   // Of a pair that occurs twice the first counts. Strings that are no tokens are allowed: such
   // merges happen, and their result is taken apart in the end if no other merge takes it up. So
-  // are control tokens: text never becomes one by merging.
-  MergeTable(const std::vector<MergePair>& merges, const Vocabulary& vocabulary);
+  // are control tokens: text never becomes one by merging. Errors as for_each_merge.
+  MergeTable(const gguf::Metadata& metadata, const Vocabulary& vocabulary);
 
   Merge find(int32_t left, int32_t right) const;
   int32_t symbol(std::string_view text,
@@ -41,13 +41,11 @@ class MergeTable {
   };
   static constexpr uint64_t kFree = UINT64_MAX;
 
-  void collect_extra(const std::vector<MergePair>& merges,
-                     const std::vector<std::pair<int32_t, int32_t>>& ids);
-  int32_t extra_symbol(std::string_view text, const Vocabulary& vocabulary) const;
+  void collect_extra(const gguf::Metadata& metadata, const Vocabulary& vocabulary);
   void insert(uint64_t pair, const Merge& merge);
 
-  std::vector<Slot> slots_;         // open addressing by pair
-  std::vector<std::string> extra_;  // sorted: strings that are no tokens
+  std::vector<Slot> slots_;  // open addressing by pair
+  StringTable extra_;        // strings that are no tokens
   uint64_t seed_ = 0;
 };
 

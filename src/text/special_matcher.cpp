@@ -23,34 +23,37 @@ size_t SpecialMatcher::count_nodes(std::vector<SpecialString>& strings) {
   return nodes;
 }
 
-SpecialMatcher::SpecialMatcher(std::vector<SpecialString> strings) : strings_(std::move(strings)) {
-  const size_t n_nodes = count_nodes(strings_);
-  CHECK(n_nodes <= kMaxNodes, "{} nodes", n_nodes);
-  if (strings_.empty()) return;
+SpecialMatcher::SpecialMatcher(std::vector<SpecialString> strings) {
+  const size_t n_nodes = count_nodes(strings);
+  CHECK(strings.size() <= kMaxStrings && n_nodes <= kMaxNodes, "{} strings, {} nodes",
+        strings.size(), n_nodes);
+  if (strings.empty()) return;
   nodes_.reserve(n_nodes + 1);
-  build_trie();
+  build_trie(strings);
   build_links();
+  strings_.reserve(strings.size());
+  for (const auto& s : strings) strings_.push_back({static_cast<uint32_t>(s.text.size()), s.id});
 }
 
 // Breadth first over the sorted strings: a node is a range of strings that share their first
 // `depth` bytes.
-void SpecialMatcher::build_trie() {
+void SpecialMatcher::build_trie(const std::vector<SpecialString>& strings) {
   struct Range {
     uint32_t begin, end, depth;
   };
-  std::deque<Range> ranges = {{0, static_cast<uint32_t>(strings_.size()), 0}};  // of nodes to come
+  std::deque<Range> ranges = {{0, static_cast<uint32_t>(strings.size()), 0}};  // of nodes to come
   nodes_.push_back({});
   for (size_t i = 0; !ranges.empty(); ++i) {
     uint32_t begin = ranges[0].begin;
     const uint32_t end = ranges[0].end, depth = ranges[0].depth;
     ranges.pop_front();
     nodes_[i].first_child = static_cast<uint32_t>(nodes_.size());
-    if (strings_[begin].text.size() == depth) nodes_[i].string = static_cast<int32_t>(begin++);
+    if (strings[begin].text.size() == depth) nodes_[i].string = static_cast<int32_t>(begin++);
     while (begin < end) {
-      const char byte = strings_[begin].text[depth];
+      const char byte = strings[begin].text[depth];
       const auto other = [&](const SpecialString& s) { return s.text[depth] != byte; };
-      const auto first = strings_.begin() + begin, last = strings_.begin() + end;
-      const auto stop = static_cast<uint32_t>(std::find_if(first, last, other) - strings_.begin());
+      const auto first = strings.begin() + begin, last = strings.begin() + end;
+      const auto stop = static_cast<uint32_t>(std::find_if(first, last, other) - strings.begin());
       nodes_.push_back({.byte = static_cast<uint8_t>(byte)});
       ranges.push_back({begin, stop, depth + 1});
       begin = stop;
@@ -127,8 +130,8 @@ std::vector<SpecialMatch> SpecialMatcher::find(std::string_view text) const {
   if (strings_.empty()) return {};
   const auto later = [&](const Candidate& a, const Candidate& b) {
     const auto key = [&](const Candidate& c) {
-      const auto& s = strings_[static_cast<size_t>(nodes_[c.node].string)];
-      return std::tuple(text.size() - s.text.size(), s.id, c.end);
+      const String& s = string_at(c.node);
+      return std::tuple(text.size() - s.length, s.id, c.end);
     };
     return key(a) > key(b);
   };
@@ -141,8 +144,7 @@ std::vector<SpecialMatch> SpecialMatcher::find(std::string_view text) const {
     const auto after = taken.lower_bound(end);
     const size_t free_from = after == taken.begin() ? 0 : std::prev(after)->second.end;
     if (free_from <= begin)
-      taken.emplace(
-          begin, SpecialMatch{begin, end, strings_[static_cast<size_t>(nodes_[node].string)].id});
+      taken.emplace(begin, SpecialMatch{begin, end, string_at(node).id});
     else if (free_from < end)
       if (const uint32_t fits = no_longer_than(node, end - free_from)) queue.push({end, fits});
   }

@@ -24,12 +24,14 @@ struct SpecialMatch {
 
 class SpecialMatcher {
  public:
-  // Of the trie; 24 bytes each. Hundreds of thousands of numbered tokens stay below.
-  static constexpr size_t kMaxNodes = 1000000;
+  // Of the trie; 24 bytes each. The largest sets there are, 65,536 numbered tokens of sound, take a
+  // third of it.
+  static constexpr size_t kMaxNodes = 600'000;
+  static constexpr size_t kMaxStrings = 400'000;
 
   SpecialMatcher() = default;
-  // Strings are not empty and differ from each other; at most kMaxNodes (CHECK: callers refuse such
-  // files).
+  // Strings are not empty and differ from each other; at most kMaxStrings and
+  // kMaxNodes (CHECK: callers refuse such files). They need not outlive the constructor.
   explicit SpecialMatcher(std::vector<SpecialString> strings);
 
   // Bytes of all strings, common beginnings counted once, and the root. Sorts them.
@@ -48,23 +50,28 @@ class SpecialMatcher {
     int32_t string = -1;    // index of the string that ends here
     uint8_t byte = 0;
   };
+  struct String {
+    uint32_t length;
+    int32_t id;
+  };
   struct Candidate {
     size_t end;
     uint32_t node;
   };
 
-  void build_trie();
+  void build_trie(const std::vector<SpecialString>& strings);
   void build_links();
   void link(uint32_t node, uint32_t parent, std::vector<uint32_t>& chain);
+  const String& string_at(uint32_t node) const {
+    return strings_[static_cast<size_t>(nodes_[node].string)];
+  }
   uint32_t child(uint32_t node, uint8_t byte) const;
   uint32_t step(uint32_t node, uint8_t byte) const;
   uint32_t no_longer_than(uint32_t node, size_t length) const;
-  size_t length(uint32_t node) const {
-    return strings_[static_cast<size_t>(nodes_[node].string)].text.size();
-  }
+  size_t length(uint32_t node) const { return string_at(node).length; }
   std::vector<Candidate> candidates(std::string_view text) const;
 
-  std::vector<SpecialString> strings_;  // sorted by text
+  std::vector<String> strings_;  // sorted by text
   // Breadth first; node 0 is the root; one more at the end closes the last children.
   std::vector<Node> nodes_;
   std::array<bool, 256> starts_{};  // bytes that begin a string

@@ -45,7 +45,11 @@ SpecialMatcher matcher(const gguf::Metadata& metadata, const Vocabulary& vocabul
   for (int32_t id = 0; id < vocabulary.size(); ++id) {
     const auto type = vocabulary.type(id);
     const bool wanted = type == TokenType::user_defined || (with_hidden && is_hidden(type));
-    if (wanted && !vocabulary.text(id).empty()) strings.push_back({vocabulary.text(id), id});
+    if (!wanted || vocabulary.text(id).empty()) continue;
+    if (strings.size() == SpecialMatcher::kMaxStrings)
+      fail("[text] {}: tokenizer.ggml.token_type: expected at most {} special tokens, got more",
+           metadata.file_name(), SpecialMatcher::kMaxStrings);
+    strings.push_back({vocabulary.text(id), id});
   }
   const size_t nodes = SpecialMatcher::count_nodes(strings);
   if (nodes > SpecialMatcher::kMaxNodes)

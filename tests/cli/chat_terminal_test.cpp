@@ -11,6 +11,9 @@ namespace {
 
 class Terminal : public Chat {
  protected:
+  void SetUp() override {
+    if (!has_pseudo_terminals()) GTEST_SKIP() << "no pseudo-terminals (is /dev/pts mounted?)";
+  }
   ProgramOptions terminal() const {
     ProgramOptions o = options();
     o.terminal = true;

@@ -3,8 +3,54 @@
 #include "fuzz/edits.h"
 
 namespace plumb::test {
+namespace {
 
 using gguf::ValueType;
+
+// As short as strings can be that all differ: numbers, 64 values a byte.
+std::string nth(size_t n) {
+  std::string out;
+  for (; n > 0 || out.empty(); n /= 64) out += static_cast<char>('0' + n % 64);
+  return out;
+}
+
+std::vector<std::string> distinct(size_t n) {
+  std::vector<std::string> out;
+  for (size_t i = 0; i < n; ++i) out.push_back(nth(i));
+  return out;
+}
+
+// Vocabularies for which a table needs most, beside what their bytes in the file are.
+void visit_vast_vocabularies(const Edits& edits) {
+  using enum ValueType;
+  constexpr const char *kTokens = "tokenizer.ggml.tokens", *kMerges = "tokenizer.ggml.merges",
+                       *kTypes = "tokenizer.ggml.token_type";
+  const auto tokens = [&](size_t n, char type, Refusal refusal) {
+    edits.add(fmt::format("{} tokens of type {}", n, int{type}), refusal, [&](RawFile& f) {
+      f.set_strings(kTokens, distinct(n));
+      f.set_array(kTypes, u8, n, std::string(n, type));
+      f.remove_pair("tokenizer.ggml.scores");
+    });
+  };
+  tokens(1'000'000, '\1', Refusal::not_required);
+  tokens(1'000'001, '\1', Refusal::by_tokenizer);
+  tokens(390'000, '\4', Refusal::not_required);
+  tokens(1'000'000, '\4', Refusal::by_tokenizer);
+  if (!edits.has(kMerges)) return;
+  const auto merges = [&](const std::string& what, size_t n, Refusal refusal, auto merge_of) {
+    edits.add(fmt::format("{} merges {}", n, what), refusal, [&](RawFile& f) {
+      std::vector<std::string> all;
+      for (size_t i = 0; i < n; ++i) all.push_back(merge_of(i));
+      f.set_strings(kMerges, all);
+    });
+  };
+  merges("of unknown symbols", 1'000'000, Refusal::not_required,
+         [](size_t i) { return fmt::format("~{} ~{}", nth(2 * i), nth(2 * i + 1)); });
+  merges("all the same", 1'000'000, Refusal::not_required, [](size_t) { return "~ ~~"; });
+  merges("all the same", 1'000'001, Refusal::by_tokenizer, [](size_t) { return "~ ~~"; });
+}
+
+}  // namespace
 
 void visit_large(const Base& base, const Visit& visit) {
   const Edits edits(base, visit);
@@ -33,10 +79,17 @@ void visit_large(const Base& base, const Visit& visit) {
   edits.add("500000 empty tokens", Refusal::by_tokenizer, [](RawFile& f) {
     f.set_strings("tokenizer.ggml.tokens", std::vector<std::string>(500000));
   });
+  if (!base.has_weights()) visit_vast_vocabularies(edits);
+  for (const char* key : {"tokenizer.ggml.model", "tokenizer.ggml.pre"})
+    if (edits.has(key))
+      edits.add(fmt::format("10 MiB of {}", key), Refusal::by_tokenizer,
+                [&](RawFile& f) { f.set_string(key, std::string(10 << 20, 'x')); });
   edits.add("10 MiB of bools as token types", Refusal::by_tokenizer, [](RawFile& f) {
     f.set_array("tokenizer.ggml.token_type", boolean, 10 << 20, std::string(10 << 20, '\1'));
   });
   if (!base.has_weights()) return;
+  edits.add("10 MiB of architecture", Refusal::by_model,
+            [](RawFile& f) { f.set_string("general.architecture", std::string(10 << 20, 'x')); });
   edits.add("20000 tensors more", Refusal::by_model, [](RawFile& f) {
     for (int i = 0; i < 20000; ++i)
       f.tensors.push_back({fmt::format("blk.{}.x", i), {8}, 0, std::string(32, '\0'), {}});

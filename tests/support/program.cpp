@@ -53,6 +53,14 @@ void close_fd(int& fd) {
 
 }  // namespace
 
+bool has_pseudo_terminals() {
+  int ours = -1, theirs = -1;
+  if (::openpty(&ours, &theirs, nullptr, nullptr, nullptr) != 0) return false;
+  ::close(ours);
+  ::close(theirs);
+  return true;
+}
+
 Program::Program(const std::string& path, const std::vector<std::string>& arguments,
                  const ProgramOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);

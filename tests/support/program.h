@@ -11,6 +11,9 @@
 
 namespace plumb::test {
 
+// Whether the machine has pseudo-terminals to give: a bare chroot without /dev/pts has none.
+bool has_pseudo_terminals();
+
 struct ProgramOptions {
   std::map<std::string, std::string> environment;  // set for it; "": unset
   bool terminal = false;    // a pseudo-terminal for all three streams (all output is `out`)

@@ -77,15 +77,15 @@ TEST(SpecialMatcher, FindsNothingInNothing) {
 // Would take minutes if strings times text, or text times longest string, were the cost.
 TEST(SpecialMatcher, ManyAndLongStringsCostNoMore) {
   std::vector<std::string> words;
-  for (int i = 0; i < 200000; ++i) words.push_back(fmt::format("<{}>", i));
+  for (int i = 0; i < 100000; ++i) words.push_back(fmt::format("<{}>", i));
   for (size_t n = 1; n < 2000; ++n) words.push_back(std::string(n, 'a'));
-  words.push_back(std::string(200000, 'a') + "b");
+  words.push_back(std::string(100000, 'a') + "b");
   std::vector<SpecialString> strings;
   for (const auto& w : words) strings.push_back({w, static_cast<int32_t>(std::ssize(strings))});
   const SpecialMatcher matcher(strings);
   std::string text(300000, 'a');
-  for (int i = 0; i < 30000; ++i) text += fmt::format("<{}> ", i * 7);
-  EXPECT_EQ(matcher.find(text).size(), 150u + 1 + 28572);
+  for (int i = 0; i < 30000; ++i) text += fmt::format("<{}> ", i * 3);
+  EXPECT_EQ(matcher.find(text).size(), 150u + 1 + 30000);
 }
 
 }  // namespace

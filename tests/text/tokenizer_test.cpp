@@ -222,8 +222,7 @@ TEST(HostileVocabulary, IsRefusedWithFileKeyAndReason) {
       {{.model = "bert"}, "tokenizer.ggml.model: expected gpt2, llama or gemma4, got \"bert\""},
       {{.pre = "new-model"}, "tokenizer.ggml.pre: expected one of gpt-2, phi-2"},
       {{.pre = "new-model"}, "got \"new-model\""},
-      {{.tokens = {}, .types = {}},
-       "tokenizer.ggml.tokens: expected 1 to 2147483647 tokens, got 0"},
+      {{.tokens = {}, .types = {}}, "tokenizer.ggml.tokens: expected 1 to 1000000 tokens, got 0"},
       {{.types = {1, 1}}, "tokenizer.ggml.token_type: expected an array of 9 elements"},
       {{.types = Ints(10, 1)}, "got 10 elements"},
       {{.scores = {1}}, "tokenizer.ggml.scores: expected an array of 9 elements"},
@@ -251,18 +250,18 @@ TEST(HostileVocabulary, IsRefusedWithFileKeyAndReason) {
 
 TEST(HostileVocabulary, SpecialTokensOfMegabytesAreRefused) {
   Vocab v{.tokens = {"a", std::string(1000001, 'x')}, .types = {1, 4}, .merges = {"a a"}};
-  EXPECT_THAT(v.error(), HasSubstr("expected special tokens of at most 1000000 bytes"));
+  EXPECT_THAT(v.error(), HasSubstr("expected special tokens of at most 600000 bytes"));
 }
 
 TEST(HostileVocabulary, HundredsOfThousandsOfSpecialTokensWork) {
-  constexpr int kTokens = 300000;
+  constexpr int kTokens = 190000;
   Vocab v{.tokens = {}, .types = Ints(kTokens, 4), .merges = {"a a"}};
   for (int i = 0; i < kTokens; ++i) v.tokens.push_back(fmt::format("<|audio_{}|>", i));
   const auto t = v.load();
   std::string text;
   for (int i = 0; i < kTokens; i += 10) text += fmt::format("<|audio_{}|> ", i);
   const auto ids = plain(*t, text);
-  ASSERT_EQ(ids.size(), 30000u);
+  ASSERT_EQ(ids.size(), 19000u);
   EXPECT_EQ(ids[777], 7770);
 }
 

@@ -25,12 +25,24 @@ impl Counting {
             return true;
         }
         USED.fetch_sub(bytes, Relaxed);
+        Self::tell();
+        false
+    }
+
+    /// What the system gave; null is the limit on address space, which fragments may reach first.
+    fn given(memory: *mut u8) -> *mut u8 {
+        if memory.is_null() {
+            Self::tell();
+        }
+        memory
+    }
+
+    fn tell() {
         let exceeded = EXCEEDED.load(Relaxed);
         if !exceeded.is_null() {
             // SAFETY: only `limit` stores here, and it stores function pointers of this type.
             unsafe { std::mem::transmute::<*mut (), extern "C" fn()>(exceeded)() };
         }
-        false
     }
 }
 
@@ -38,7 +50,7 @@ impl Counting {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if Self::grow(layout.size()) {
-            System.alloc(layout)
+            Self::given(System.alloc(layout))
         } else {
             std::ptr::null_mut()
         }
@@ -46,7 +58,7 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         if Self::grow(layout.size()) {
-            System.alloc_zeroed(layout)
+            Self::given(System.alloc_zeroed(layout))
         } else {
             std::ptr::null_mut()
         }
@@ -64,7 +76,7 @@ unsafe impl GlobalAlloc for Counting {
         if new_size < layout.size() {
             USED.fetch_sub(layout.size() - new_size, Relaxed);
         }
-        System.realloc(ptr, layout, new_size)
+        Self::given(System.realloc(ptr, layout, new_size))
     }
 }
 
