@@ -40,4 +40,5 @@ mod text_filters;
 mod translate;
 mod urlize;
 mod value;
+mod with_tag;
 mod wrap;

@@ -50,6 +50,11 @@ pub struct TestName {
 }
 
 impl TestName {
+    /// `x is a is b`
+    pub fn is_chained(&self, token: &Token) -> bool {
+        self.end.is_some() && matches!(token, Token::Ident("is"))
+    }
+
     /// Where the name ended, when the token that ends at `end` is a sign.
     pub fn ended_before(&mut self, token: &Token, end: usize) -> Option<usize> {
         let ended = self.end.take().filter(|_| matches!(token, Token::Plus | Token::Minus));

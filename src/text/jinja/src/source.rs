@@ -10,6 +10,7 @@ use minijinja::syntax::SyntaxConfig;
 use crate::engine::Failure;
 use crate::escapes::respell;
 use crate::lookahead::{Literal, TestName, AS_LITERAL};
+use crate::with_tag::WithTag;
 
 type Result<T> = std::result::Result<T, Failure>;
 
@@ -53,7 +54,7 @@ fn edited(text: &str, edits: &[Edit]) -> String {
 }
 
 /// A byte range and what replaces it.
-type Edit = (usize, usize, Cow<'static, str>);
+pub type Edit = (usize, usize, Cow<'static, str>);
 
 /// One pass over the tokens of a template.
 #[derive(Default)]
@@ -70,6 +71,8 @@ struct Walk {
     in_include: bool,
     literal: Literal,
     test: TestName,
+    /// The `with` tag that is being read, and how many edits there were before.
+    with: Option<(WithTag, usize)>,
     tuple: Option<BareTuple>,
 }
 
@@ -85,6 +88,9 @@ impl Walk {
         let (start, end) = (span.start_offset as usize, span.end_offset as usize);
         if self.after_tag_start {
             self.tag_name(&token, span)?;
+        }
+        if self.test.is_chained(&token) {
+            return Err(refuse(span.start_line, "You cannot chain multiple tests with is".to_string()));
         }
         if let Some(end) = self.test.ended_before(&token, end) {
             self.edits.push((end, end, "()".into()));
@@ -108,6 +114,7 @@ impl Walk {
             _ => {}
         }
         self.watch_tuple(&token, start, end);
+        self.watch_with(text, &token, start, end);
         self.after_tag_start = matches!(token, Token::BlockStart);
         self.after_operand = is_operand_end(&token);
         if self.chain.depth_after(&token) > MAX_CHAIN || self.elifs > MAX_CHAIN {
@@ -129,6 +136,17 @@ impl Walk {
             _ => {}
         }
         Ok(())
+    }
+
+    fn watch_with(&mut self, text: &str, token: &Token, start: usize, end: usize) {
+        if self.after_tag_start && matches!(token, Token::Ident("with")) {
+            self.with = Some((WithTag::new(end), self.edits.len()));
+        } else if self.with.as_mut().is_some_and(|(tag, _)| tag.ends_at(text, token, start, end)) {
+            let Some((tag, n_before)) = self.with.take() else { return };
+            self.edits.extend(tag.edits(start));
+            // Of those at one place the ones inside the tag's values were first.
+            self.edits[n_before..].sort_by_key(|edit| edit.0);
+        }
     }
 
     /// Puts parentheses around the bare tuples of `{{ a, b }}` and `for x in a, b`.
