@@ -24,7 +24,7 @@ pub fn add_operators(env: &mut Environment) {
     env.add_filter("**", |a: Value, b: Value| ops::pow(&a, &b));
     env.add_filter("~", |a: Value, b: Value| ops::concat(&a, &b));
     env.add_filter("@-", |a: Value| ops::neg(&a));
-    for op in ["==", "!=", "<", "<=", ">", ">=", "in", "not in"] {
+    for op in ["==", "!=", "<", "<=", ">", ">=", "in", "!in"] {
         env.add_filter(op, move |a: Value, b: Value| compare(op, &a, &b));
         // The right operand stays for the next link of `a < b < c`.
         env.add_filter(chained(op), move |a: Value, b: Value| -> Result<Value> {
@@ -50,7 +50,7 @@ fn compare(op: &str, a: &Value, b: &Value) -> Result<bool> {
         "==" => Ok(ops::eq(a, b)),
         "!=" => Ok(!ops::eq(a, b)),
         "in" => ops::contains(a, b),
-        "not in" => ops::contains(a, b).map(|found| !found),
+        "!in" => ops::contains(a, b).map(|found| !found),
         _ => ops::less_or_greater(op, a, b),
     }
 }
@@ -64,7 +64,7 @@ fn chained(op: &str) -> &'static str {
         ">" => ">&",
         ">=" => ">=&",
         "in" => "in&",
-        _ => "not in&",
+        _ => "!in&",
     }
 }
 
@@ -123,6 +123,7 @@ fn spelling(name: &str) -> &'static str {
         "Gt" => ">",
         "Gte" => ">=",
         "In" => "in",
-        _ => "not in",
+        // minijinja drops blanks from names of filters.
+        _ => "!in",
     }
 }
