@@ -133,13 +133,16 @@ FileFacts facts_of(const gguf::File& file, const ModelOptions& options) {
       {"backend", nullptr},
       {"memory", has_weights ? ordered_json() : to_json(Memory())},
       {"problem", nullptr}};
-  try {
-    facts.json["vocabulary"] = vocabulary_json(metadata);
-    if (has_weights) facts.model = load_model_desc(file);
-  } catch (const Error& e) {
-    facts.problem = e;
-    facts.json["problem"] = e.what();
-  }
+  const auto attempt = [&facts](auto read) {
+    try {
+      read();
+    } catch (const Error& e) {
+      facts.problem = e;
+      facts.json["problem"] = e.what();
+    }
+  };
+  attempt([&] { facts.json["vocabulary"] = vocabulary_json(metadata); });
+  if (has_weights) attempt([&] { facts.model = load_model_desc(file); });
   if (facts.model) add_model(*facts.model, options, facts.json);
   return facts;
 }
@@ -157,6 +160,7 @@ std::string architecture_text(const ordered_json& facts) {
   for (const auto& [format, bytes] : facts["formats"].items())
     formats += fmt::format("{}{} {}", formats.empty() ? "" : ", ", format,
                            human_bytes(bytes.get<int64_t>()));
+  if (formats.empty()) formats = "none";
   return fmt::format("{}, {} parameters, context {}\nformats      {}\n",
                      printable(facts["architecture"].get<std::string>()),
                      facts["parameters"].get<int64_t>(), facts["context_length"].get<int64_t>(),
@@ -172,7 +176,7 @@ std::string file_text(const gguf::File& file, const FileFacts& all) {
   out += fmt::format("file         {}, {} tensors\n", bytes(facts["file_bytes"]), file.n_tensors());
   if (!all.problem || !facts["vocabulary"].is_null())
     out += fmt::format("vocabulary   {}\n", vocabulary_text(facts["vocabulary"]));
-  if (all.problem) return out + architecture_text(facts);
+  if (all.problem && !all.model) return out + architecture_text(facts);
   if (facts["vocabulary_only"])
     return out +
            fmt::format(

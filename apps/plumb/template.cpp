@@ -59,7 +59,7 @@ ChatTemplate template_of(const TemplateOptions& options, TemplateInput& input) {
   if (options.template_file) return read_template(*options.template_file);
   ChatTemplate found = chat_template_of(file.metadata(), options.tools ? "tool_use" : "");
   if (found.is_fallback)
-    note("{}: no chat template in the file, this is ChatML", file.path().string());
+    warn("{}: no chat template in the file, this is ChatML", file.path().string());
   return found;
 }
 

@@ -114,6 +114,16 @@ TEST_F(Facts, InfoOfAnUnknownArchitecture) {
   expect_refused(tiny({"info", "--backend", "tpu"}), {"--backend", "tpu"});
 }
 
+TEST_F(Facts, InfoOfAnUnknownVocabulary) {
+  const std::string file = write_model("odd.gguf", {.pre = "nobody-knows"});
+  const Finished f = plumb({"info", "-m", file});
+  EXPECT_EQ(f.code, 2);
+  EXPECT_NE(f.err.find("nobody-knows"), std::string::npos) << f.err;
+  for (const char* word : {"llama", "attention", "memory"})
+    EXPECT_NE(f.out.find(word), std::string::npos) << "the model is known: " << f.out;
+  EXPECT_EQ(f.out.find("no vocabulary"), std::string::npos) << f.out;
+}
+
 TEST_F(Facts, CheckRefusesAModelOfNoNumbers) {
   for (const float bad : {NAN, INFINITY}) {
     const std::string file = write_model("broken.gguf", {.final_norm = bad});

@@ -149,6 +149,9 @@ TEST_F(Template, AModelWithoutOneGetsChatMlAndSaysSo) {
   EXPECT_EQ(f.code, 0);
   EXPECT_EQ(f.out, "<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n");
   EXPECT_NE(f.err.find("ChatML"), std::string::npos);
+  const Finished failed = plumb({"template", "-m", bare, "--messages", "-"}, "[1]");
+  EXPECT_EQ(failed.code, 2);
+  EXPECT_EQ(failed.err.find("ChatML"), std::string::npos) << "the error alone: " << failed.err;
 }
 
 // What is asked for there: an empty list of tools is one, too.
