@@ -66,6 +66,10 @@ std::vector<Hostile> hostile_templates() {
       {"caller_recursion",
        "{% macro m() %}{% call m() %}{{ caller() }}{% endcall %}{% endmacro %}"
        "{{ m() }}"},
+      {"default_recursion", "{% macro m(a=m()) %}{% endmacro %}{{ m() }}"},
+      {"block_recursion", "{% block a %}{{ self.a() }}{% endblock %}"},
+      {"many_keywords",
+       "{% macro m() %}{{ kwargs }}{% endmacro %}{{ m(" + repeated("a=1, ", 90000) + ") }}"},
       {"doubling_string", "{% set ns = namespace(x='ab') %}" + kDouble},
       {"doubling_list", "{% set ns = namespace(x=[1]) %}" + kDouble},
       {"doubling_tuple", "{% set ns = namespace(x=(1,)) %}" + kDouble},
