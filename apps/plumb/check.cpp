@@ -93,7 +93,8 @@ int check_command(std::vector<std::string> words) {
   const std::vector<int32_t> ids = input_ids(options, file, model.n_vocab);
   if (ids.empty()) fail("check: expected at least one token, got none");
   PlanOptions plan_options = options.model.engine.plan;
-  plan_options.max_batch = plan_options.n_positions = static_cast<int64_t>(ids.size());
+  plan_options.max_batch = plan_options.n_positions =
+      std::max(static_cast<int64_t>(ids.size()), kAttentionTokens);
   const Plan plan = compile(model, plan_options);
 
   const auto reference = make_backend({.name = "reference"})->compile(plan);

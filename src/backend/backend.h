@@ -48,8 +48,9 @@ class Executable {
   virtual void copy_prefix(
       int from, int to, int64_t n_positions) = 0;  // `to` becomes the first n positions of `from`
 
-  // The same batch one step at a time, for check and profile: begin, every step in order, end.
-  // Buffers may be read and replaced between steps; rows as the batch has them.
+  // The same batch one step at a time, for check and profile: begin, steps in order, end. A step
+  // may be left out where the buffers it writes are filled instead. Buffers may be read and
+  // replaced between steps; rows as the batch has them.
   virtual void begin(const Batch& batch) = 0;
   virtual void run_step(size_t step) = 0;
   virtual void end() = 0;

@@ -38,9 +38,14 @@ struct CheckResult {
 // of a block format, keys and values to the cache's type, nothing but f32 elsewhere.
 Tolerance default_tolerance(const Plan& plan, const Step& step);
 
+// Attention is also checked at this many tokens, where the plan has room for them: more than a page
+// of the cache and a chunk of positions.
+inline constexpr int64_t kAttentionTokens = 200;
+
 // Feeds ids (at least one, at most a batch) to both as one sequence: all but the last as one batch,
-// then the last alone, so that both the many-token and the one-token kernels are seen. A max_rel
-// that is given stands for all steps' default tolerances. Error: the reference itself computes
+// then the last alone, so that both the many-token and the one-token kernels are seen; then random
+// numbers to attention alone, likewise. A max_rel that is given stands for all steps' default
+// tolerances. Sequence 0 is left with what was fed last. Error: the reference itself computes
 // something that is not finite (the file's weights are broken).
 CheckResult check(const Plan& plan, Executable& reference, Executable& backend,
                   std::span<const int32_t> ids, std::optional<double> max_rel = {});

@@ -337,18 +337,19 @@ const Mistake kMistakes[] = {
     {"Largest", "pick", [](KernelSet& k) { k.largest = largest_but_the_next; }},
 };
 
-// More positions than a chunk of attention has, in batches of many tokens and of one.
-constexpr int64_t kIds = 150;
+// As many as the command takes where none are given.
+constexpr int64_t kIds = 16;
 
 const test::TinyPlan& tiny() {
-  static const test::TinyPlan plan({.n_embd = 288,
-                                    .n_heads = 9,
-                                    .n_kv_heads = 3,
-                                    .n_ff = 320,
-                                    .matrices = kLayers,
-                                    .embedding = kTable,
-                                    .biases = true},
-                                   {.n_positions = kIds, .max_batch = kIds, .max_logits = 1});
+  static const test::TinyPlan plan(
+      {.n_embd = 288,
+       .n_heads = 9,
+       .n_kv_heads = 3,
+       .n_ff = 320,
+       .matrices = kLayers,
+       .embedding = kTable,
+       .biases = true},
+      {.n_positions = kAttentionTokens, .max_batch = kAttentionTokens, .max_logits = 1});
   return plan;
 }
 
