@@ -2,7 +2,6 @@
 
 #include <atomic>
 
-#include "backend/cpu/large_pages.h"
 #include "base/error.h"
 
 namespace plumb::cpu {
@@ -32,7 +31,6 @@ CpuExecutable::CpuExecutable(const Plan& plan, const KernelSet& kernels,
       sequences_(plan),
       batch_(plan),
       state_{kernels, *pool_, sequences_, batch_, cache_, workspace_} {
-  prefer_large_pages(scratch_);
   weights_.load(*pool_, kernels, options);
   steps_ = compile_steps(plan, weights_, state_);
   for (size_t i = 0; i < plan.buffers.size(); ++i)

@@ -1,8 +1,9 @@
 #include "backend/cpu/weights.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 
-#include "backend/cpu/large_pages.h"
 #include "backend/cpu/panel.h"
 #include "base/error.h"
 
@@ -11,6 +12,13 @@ namespace {
 
 int64_t panels_of(const Tensor& tensor) {
   return (tensor.rows + kPanelRows - 1) / kPanelRows;
+}
+
+// Weights are read in long streams, for which the system's large pages save look-ups of addresses.
+void prefer_large_pages([[maybe_unused]] const AnonymousMemory& memory) {
+#if defined(__linux__)
+  ::madvise(memory.data(), static_cast<size_t>(memory.size()), MADV_HUGEPAGE);
+#endif
 }
 
 // Vectors are read in whole panels.
