@@ -66,3 +66,29 @@ impl TestName {
         ended
     }
 }
+
+/// The name behind `{% import x as`. minijinja would take any expression there, and fails on most of them.
+#[derive(Default, Clone, Copy, PartialEq)]
+pub enum ImportName {
+    #[default]
+    None,
+    /// In the tag, before `as`.
+    Tag,
+    Expected,
+    Read,
+}
+
+impl ImportName {
+    pub fn is_broken_by(&mut self, token: &Token, after_operand: bool) -> bool {
+        let (next, is_right) = match (*self, token) {
+            (ImportName::None, _) => return false,
+            (ImportName::Tag, Token::BlockEnd) => (ImportName::None, true),
+            (ImportName::Tag, Token::Ident("as")) if after_operand => (ImportName::Expected, true),
+            (ImportName::Tag, _) => (ImportName::Tag, true),
+            (ImportName::Expected, _) => (ImportName::Read, matches!(token, Token::Ident(_))),
+            (ImportName::Read, _) => (ImportName::None, matches!(token, Token::BlockEnd | Token::Ident("with" | "without"))),
+        };
+        *self = next;
+        !is_right
+    }
+}

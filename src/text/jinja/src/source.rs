@@ -9,7 +9,7 @@ use minijinja::syntax::SyntaxConfig;
 
 use crate::engine::Failure;
 use crate::escapes::respell;
-use crate::lookahead::{Literal, TestName, AS_LITERAL};
+use crate::lookahead::{ImportName, Literal, TestName, AS_LITERAL};
 use crate::with_tag::WithTag;
 
 type Result<T> = std::result::Result<T, Failure>;
@@ -69,6 +69,7 @@ struct Walk {
     after_operand: bool,
     /// The tag before was `{% include`.
     in_include: bool,
+    import: ImportName,
     literal: Literal,
     test: TestName,
     /// The `with` tag that is being read, and how many edits there were before.
@@ -88,6 +89,9 @@ impl Walk {
         let (start, end) = (span.start_offset as usize, span.end_offset as usize);
         if self.after_tag_start {
             self.tag_name(&token, span)?;
+        }
+        if self.import.is_broken_by(&token, self.after_operand) {
+            return Err(refuse(span.start_line, "expected a name after import ... as".to_string()));
         }
         if self.test.is_chained(&token) {
             return Err(refuse(span.start_line, "You cannot chain multiple tests with is".to_string()));
@@ -132,6 +136,7 @@ impl Walk {
             Token::Ident("generation") => rename("with"),
             Token::Ident("endgeneration") => rename("endwith"),
             Token::Ident("do") => return Err(refuse(span.start_line, "Encountered unknown tag 'do'.".to_string())),
+            Token::Ident("import") => self.import = ImportName::Tag,
             Token::Ident("elif") => self.elifs += 1,
             _ => {}
         }
