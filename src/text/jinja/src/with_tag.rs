@@ -11,6 +11,8 @@ pub struct WithTag {
     /// Where the target that is being read, or the last one that was, starts: behind `with` or at the comma.
     start: usize,
     in_value: bool,
+    /// A target holds something else than names: the parser shall say so.
+    is_broken: bool,
     targets: Vec<String>,
     /// From `start` to behind the `=`, per target.
     places: Vec<(usize, usize)>,
@@ -19,11 +21,13 @@ pub struct WithTag {
 impl WithTag {
     /// `start`: where `with` ends.
     pub fn new(start: usize) -> WithTag {
-        WithTag { brackets: 0, start, in_value: false, targets: Vec::new(), places: Vec::new() }
+        WithTag { brackets: 0, start, in_value: false, is_broken: false, targets: Vec::new(), places: Vec::new() }
     }
 
     /// True when the tag ends with this token, which stands at `start..end` of `text`.
     pub fn ends_at(&mut self, text: &str, token: &Token, start: usize, end: usize) -> bool {
+        let is_name = matches!(token, Token::Ident(_) | Token::Dot | Token::Comma | Token::ParenOpen | Token::ParenClose);
+        self.is_broken |= !self.in_value && !is_name && !matches!(token, Token::Assign | Token::BlockEnd);
         match token {
             Token::ParenOpen | Token::BracketOpen | Token::BraceOpen => self.brackets += 1,
             Token::ParenClose | Token::BracketClose | Token::BraceClose => self.brackets = self.brackets.saturating_sub(1),
@@ -44,7 +48,7 @@ impl WithTag {
 
     /// What makes one assignment of several; the tag ends at `end`.
     pub fn edits(self, end: usize) -> Vec<Edit> {
-        if self.places.len() < 2 || !self.in_value {
+        if self.places.len() < 2 || !self.in_value || self.is_broken {
             return Vec::new();
         }
         let first = format!(" ({}) = (", self.targets.join(", "));
