@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <numeric>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "command.h"
+#include "generate/logits_reader.h"
 #include "ids.h"
 #include "interrupt.h"
 #include "options.h"
@@ -56,26 +56,6 @@ std::vector<int32_t> largest(std::span<const float> row, int64_t k) {
   return ids;
 }
 
-// Calls `use` with every position's row in order.
-void for_each_row(Engine& engine, std::span<const int32_t> ids,
-                  const std::function<void(std::span<const float>)>& use) {
-  const Interruptible scope;
-  const auto at_once = static_cast<size_t>(engine.plan().options.max_batch);
-  const std::vector<int32_t> slots(at_once, 0);
-  const std::vector<uint8_t> wants(at_once, 1);
-  std::vector<int32_t> positions(ids.size());
-  std::iota(positions.begin(), positions.end(), 0);
-  for (size_t done = 0; done < ids.size();) {
-    const size_t n = std::min(at_once, ids.size() - done);
-    const Batch batch{ids.subspan(done, n), std::span(positions).subspan(done, n),
-                      std::span(slots).first(n), std::span(wants).first(n), &scope.flag()};
-    if (!engine.executable().run(batch) || scope.interrupted())
-      throw Error(ErrorCode::interrupted, "interrupted");
-    for (size_t i = 0; i < n; ++i) use(engine.executable().logits(static_cast<int64_t>(i)));
-    done += n;
-  }
-}
-
 ordered_json top_json(std::span<const float> row, int64_t k, const Tokenizer* tokenizer) {
   ordered_json list = ordered_json::array();
   for (const int32_t id : largest(row, k)) {
@@ -87,7 +67,7 @@ ordered_json top_json(std::span<const float> row, int64_t k, const Tokenizer* to
 }
 
 // "3  17 " the"  5 12.5 " a""
-std::string top_line(size_t position, int32_t id, const ordered_json& top) {
+std::string top_line(int64_t position, int32_t id, const ordered_json& top) {
   std::string line = fmt::format("{:5} {:6} ", position, id);
   for (const auto& entry : top)
     line += fmt::format("  {} {:.4f} {}", entry["id"].get<int32_t>(), entry["logit"].get<double>(),
@@ -113,18 +93,22 @@ int run(const LogitsOptions& options) {
   std::optional<OutputFile> file;
   if (options.out && options.out != "-") file.emplace(*options.out);
   ordered_json all_top = ordered_json::array();
-  size_t position = 0;
-  for_each_row(engine, ids, [&](std::span<const float> row) {
-    const std::string_view bytes(reinterpret_cast<const char*>(row.data()), row.size_bytes());
-    if (file) file->write(bytes);
-    if (options.out == "-") write_out(bytes);
-    if (options.top > 0) {
+  const Interruptible ctrl_c;
+  LogitsReader reader(engine, &ctrl_c.flag());
+  reader.start(ids);
+  for (auto range = reader.next(); range.begin < range.end; range = reader.next())
+    for (int64_t i = range.begin; i < range.end; ++i) {
+      const auto row = reader.logits(i);
+      const std::string_view bytes(reinterpret_cast<const char*>(row.data()), row.size_bytes());
+      if (file) file->write(bytes);
+      if (options.out == "-") write_out(bytes);
+      if (options.top == 0) continue;
       ordered_json top = top_json(row, options.top, tokenizer);
-      if (!options.json) write_out(top_line(position, ids[position], top));
-      if (options.json) all_top.push_back(std::move(top));
+      if (!options.json)
+        write_out(top_line(i, ids[static_cast<size_t>(i)], top));
+      else
+        all_top.push_back(std::move(top));
     }
-    ++position;
-  });
   if (file) file->commit();
   if (options.json) {
     ordered_json result{{"n_tokens", ids.size()}, {"n_vocab", engine.plan().n_vocab}, {"ids", ids}};

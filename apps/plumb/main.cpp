@@ -36,6 +36,7 @@ constexpr Command kCommands[] = {
     {"info", "what a file is, and what the machine is", info_command},
     {"plan", "the steps that will run, with bytes and operations", plan_command},
     {"check", "a backend against the reference, step by step", check_command},
+    {"ppl", "perplexity of a text, and what a configuration costs in quality", ppl_command},
 };
 
 std::string command_names() {

@@ -18,12 +18,6 @@ namespace {
 constexpr int64_t kMostThreads = 1024;
 constexpr int64_t kMostBatch = 65536;
 
-Format cache_format(std::string_view option, const std::string& word) {
-  const FormatInfo* info = find_format(word);
-  if (!info) fail("{}: expected a format such as f16, got {}", option, plumb::quoted(word));
-  return info->format;
-}
-
 // "123+1.5", "123-1.5", "123-inf"
 LogitBias parse_logit_bias(const std::string& word) {
   constexpr const char* kName = "--logit-bias";
@@ -62,6 +56,12 @@ float recommended(const gguf::Metadata& metadata, std::string_view name, float f
 }
 
 }  // namespace
+
+Format parse_cache_format(std::string_view option, const std::string& word) {
+  const FormatInfo* info = find_format(word);
+  if (!info) fail("{}: expected a format such as f16, got {}", option, plumb::quoted(word));
+  return info->format;
+}
 
 void TextOptions::attach(Arguments& a) {
   a.text("-p,--prompt", text, "the text");
@@ -113,9 +113,9 @@ void ModelOptions::attach_context(Arguments& a) {
 void ModelOptions::attach_cache(Arguments& a) {
   PlanOptions& plan = engine.plan;
   a.add("-ctk,--cache-type-k", "FORMAT", "format of the cached keys (default: f16)",
-        [&plan](const std::string& word) { plan.cache_k = cache_format("-ctk", word); });
+        [&plan](const std::string& word) { plan.cache_k = parse_cache_format("-ctk", word); });
   a.add("-ctv,--cache-type-v", "FORMAT", "format of the cached values (default: f16)",
-        [&plan](const std::string& word) { plan.cache_v = cache_format("-ctv", word); });
+        [&plan](const std::string& word) { plan.cache_v = parse_cache_format("-ctv", word); });
 }
 
 void ModelOptions::attach(Arguments& a) {

@@ -21,6 +21,9 @@ struct TextOptions {
   std::string read(std::string_view command) const;
 };
 
+// Error names the option: no such format.
+Format parse_cache_format(std::string_view option, const std::string& word);
+
 struct ModelOptions {
   std::string model;
   EngineOptions engine;

@@ -1,0 +1,249 @@
+// plumb ppl: perplexity of a text, and how far one configuration of a model is from another.
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+
+#include "base/error.h"
+#include "command.h"
+#include "generate/logits_reader.h"
+#include "interrupt.h"
+#include "measure/kl_base.h"
+#include "measure/perplexity.h"
+#include "options.h"
+#include "output.h"
+
+namespace plumb {
+namespace {
+
+using nlohmann::ordered_json;
+
+// Rows of logits held at once.
+constexpr int64_t kRows = 64;
+constexpr int64_t kDefaultWindow = 512;
+
+struct PplOptions {
+  TextOptions text;
+  ModelOptions model;
+  std::optional<std::string> kl_base, base_model, base_backend, base_cpu, base_k, base_v;
+  int64_t chunks = -1;
+  bool json = false;
+
+  bool has_base_run() const { return base_model || base_backend || base_cpu || base_k || base_v; }
+};
+
+EngineOptions engine_options(const ModelOptions& model) {
+  EngineOptions out = model.engine_options();
+  if (out.plan.n_positions == 0) out.plan.n_positions = kDefaultWindow;
+  out.plan.max_logits = std::min(kRows, out.plan.max_batch);
+  return out;
+}
+
+// The base is the same run but for what was said of it.
+std::unique_ptr<Engine> base_engine(const PplOptions& options) {
+  if (!options.has_base_run()) return nullptr;
+  ModelOptions model = options.model;
+  if (options.base_model) model.model = *options.base_model;
+  if (options.base_backend) model.engine.backend.name = *options.base_backend;
+  if (options.base_cpu) model.engine.backend.cpu = *options.base_cpu;
+  if (options.base_k) model.engine.plan.cache_k = parse_cache_format("--base-ctk", *options.base_k);
+  if (options.base_v) model.engine.plan.cache_v = parse_cache_format("--base-ctv", *options.base_v);
+  return std::make_unique<Engine>(model.path(), engine_options(model));
+}
+
+Windows windows_of(const PplOptions& options, const Engine& engine) {
+  std::string text = options.text.read("ppl");
+  // The newline that editors put at the end of a file, as the reference runtime does.
+  if (options.text.file && text.ends_with('\n')) text.pop_back();
+  const Tokenizer& tokenizer = engine.tokenizer();
+  const bool begins = tokenizer.adds_bos() && tokenizer.bos();
+  return Windows(tokenizer.encode(text, {.parse_special = false}),
+                 engine.plan().options.n_positions, begins ? *tokenizer.bos() : -1, options.chunks);
+}
+
+// What the logits are compared with, position by position: a second engine, a file, or nothing.
+class Base {
+ public:
+  Base(const PplOptions& options, Engine& tested, Windows& windows, const std::atomic<bool>* stop)
+      : engine_(base_engine(options)) {
+    const int64_t n_vocab = tested.plan().n_vocab;
+    if (engine_) {
+      if (engine_->plan().n_vocab != n_vocab)
+        fail("ppl: expected a base with the same vocabulary of {} tokens, got {}", n_vocab,
+             engine_->plan().n_vocab);
+      logits_.emplace(*engine_, stop);
+    } else if (options.kl_base && std::filesystem::exists(*options.kl_base)) {
+      recorded_.emplace(*options.kl_base, windows, n_vocab);
+    } else if (options.kl_base) {
+      writer_.emplace(*options.kl_base, windows, n_vocab);
+    }
+  }
+
+  bool exists() const { return logits_ || recorded_; }
+  void start(std::span<const int32_t> ids, int64_t first) {
+    if (logits_) logits_->start(ids, first);
+  }
+  void next() {
+    if (logits_) logits_->next();
+  }
+  std::span<const float> logits(int64_t position) {
+    return logits_ ? logits_->logits(position) : recorded_->next();
+  }
+  void record(std::span<const float> logits) {
+    if (writer_) writer_->add(logits);
+  }
+  void commit() {
+    if (writer_) writer_->commit();
+  }
+
+ private:
+  std::unique_ptr<Engine> engine_;
+  std::optional<LogitsReader> logits_;
+  std::optional<KlBaseReader> recorded_;
+  std::optional<KlBaseWriter> writer_;
+};
+
+struct Scores {
+  std::vector<double> nll, base_nll;
+  std::vector<Divergence> divergences;
+};
+
+// -ln p of what follows. Error: not finite.
+double nll_of(const Distribution& distribution, int32_t next, const Engine& engine) {
+  const double nll = -distribution.ln_p(next);
+  if (!std::isfinite(nll))
+    fail("ppl: {}: expected finite logits, got {}", engine.file().path().string(), nll);
+  return nll;
+}
+
+void score(Engine& tested, Base& base, Windows& windows, const std::atomic<bool>* stop,
+           Scores& scores) {
+  LogitsReader reader(tested, stop);
+  const bool shown = stderr_is_terminal();
+  for (int64_t w = 0; w < windows.size(); ++w) {
+    const auto ids = windows.ids(w);
+    const auto scored = ids.first(ids.size() - 1);  // nothing follows the last
+    reader.start(scored, windows.first_scored());
+    base.start(scored, windows.first_scored());
+    for (;;) {
+      const auto [begin, end] = reader.next();
+      base.next();
+      if (begin == end) break;
+      for (int64_t i = begin; i < end; ++i) {
+        const auto logits = reader.logits(i);
+        const int32_t next = ids[static_cast<size_t>(i + 1)];
+        const Distribution ours(logits);
+        scores.nll.push_back(nll_of(ours, next, tested));
+        base.record(logits);
+        if (!base.exists()) continue;
+        const Distribution theirs(base.logits(i));
+        scores.base_nll.push_back(nll_of(theirs, next, tested));
+        scores.divergences.push_back(diverge(theirs, ours, next));
+      }
+    }
+    if (shown)
+      write_err(fmt::format("\r{}/{} windows, ppl {:.4f} ", w + 1, windows.size(),
+                            perplexity_of(scores.nll).ppl.value));
+  }
+  if (shown) write_err("\r\x1b[K");
+}
+
+ordered_json to_json(const Perplexity& p, const Windows& windows, const Engine& engine) {
+  return {{"ppl", p.ppl.value},
+          {"ppl_error", p.ppl.error},
+          {"tokens", p.tokens},
+          {"windows", windows.size()},
+          {"context", windows.n_context()},
+          {"model", engine.file().path().string()},
+          {"backend", engine.backend().name()}};
+}
+
+void add_json(const Quality& q, ordered_json& out) {
+  const auto add = [&](const std::string& name, const Estimate& e) {
+    out[name] = e.value;
+    out[name + "_error"] = e.error;
+  };
+  add("ppl_base", q.base.ppl);
+  add("ln_ppl_ratio", q.ln_ratio);
+  add("kld_mean", q.kld);
+  out["kld_median"] = q.kld_median;
+  out["kld_p90"] = q.kld_p90;
+  out["kld_p99"] = q.kld_p99;
+  out["kld_p999"] = q.kld_p999;
+  out["kld_max"] = q.kld_max;
+  add("same_top", q.same_top);
+  add("delta_p_mean", q.delta_p);
+  add("delta_p_rms", q.delta_p_rms);
+}
+
+std::string to_text(const Perplexity& p, const Windows& windows) {
+  return fmt::format("perplexity    {:.4f} ± {:.4f}, {} tokens scored in {} windows of {}\n",
+                     p.ppl.value, p.ppl.error, p.tokens, windows.size(), windows.n_context());
+}
+
+std::string to_text(const Quality& q) {
+  const auto percent = [](const Estimate& e) {
+    return fmt::format("{:.3f} ± {:.3f} %", 100 * e.value, 100 * e.error);
+  };
+  return fmt::format(
+             "of the base   {:.4f} ± {:.4f}, ln of the ratio {:+.5f} ± {:.5f}\n"
+             "KL divergence {:.6f} ± {:.6f} mean, {:.6f} median, {:.6f} p90, {:.6f} p99, {:.6f} "
+             "p99.9, {:.6f} largest\n",
+             q.base.ppl.value, q.base.ppl.error, q.ln_ratio.value, q.ln_ratio.error, q.kld.value,
+             q.kld.error, q.kld_median, q.kld_p90, q.kld_p99, q.kld_p999, q.kld_max) +
+         fmt::format(
+             "same top      {}\n"
+             "true token    {} mean change of its probability, {} root of the mean square\n",
+             percent(q.same_top), percent(q.delta_p), percent(q.delta_p_rms));
+}
+
+int run(const PplOptions& options) {
+  Engine tested(options.model.path(), engine_options(options.model));
+  Windows windows = windows_of(options, tested);
+  const Interruptible ctrl_c;
+  Base base(options, tested, windows, &ctrl_c.flag());
+  Scores scores;
+  score(tested, base, windows, &ctrl_c.flag(), scores);
+  base.commit();
+  const Perplexity ppl = perplexity_of(scores.nll);
+  ordered_json json = to_json(ppl, windows, tested);
+  std::string text = to_text(ppl, windows);
+  if (base.exists()) {
+    const Quality q = quality_of(scores.divergences, scores.base_nll, scores.nll);
+    add_json(q, json);
+    text += to_text(q);
+  }
+  options.json ? write_json(json) : write_out(text);
+  return 0;
+}
+
+}  // namespace
+
+int ppl_command(std::vector<std::string> words) {
+  PplOptions options;
+  Arguments arguments("ppl",
+                      "perplexity of a text as llama.cpp counts it; against a base, what a "
+                      "configuration costs in quality",
+                      "plumb ppl -f text.txt -c 512 --base-backend reference");
+  options.text.attach(arguments);
+  arguments.integer("--chunks", options.chunks, -1, INT32_MAX,
+                    "at most N windows of -c tokens (default -c: 512), -1: all");
+  arguments.text("--base-backend", options.base_backend, "compares with the same on this backend");
+  arguments.text("--base-cpu", options.base_cpu, "compares with the same on this instruction set");
+  arguments.text("--base-ctk", options.base_k, "compares with keys cached in this format");
+  arguments.text("--base-ctv", options.base_v, "compares with values cached in this format");
+  arguments.text("--base-model", options.base_model, "compares with another file of the model");
+  arguments.text(
+      "--kl-base", options.kl_base,
+      "compares with the log-probabilities in this file; where there is none, writes it");
+  arguments.flag("--json", options.json, "the same as one JSON object");
+  options.model.attach(arguments);
+  if (!arguments.parse(words)) return 0;
+  if (options.kl_base && options.has_base_run())
+    fail("ppl: expected one of --kl-base and --base-..., got both");
+  if (options.chunks == 0) fail("--chunks: expected -1 or an integer from 1, got 0");
+  return run(options);
+}
+
+}  // namespace plumb

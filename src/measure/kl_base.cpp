@@ -1,0 +1,108 @@
+#include "measure/kl_base.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace plumb {
+namespace {
+
+constexpr std::string_view kMagic = "_logits_";
+constexpr float kDeepest = 16;  // nats below the largest
+constexpr float kMostCode = 65535;
+
+struct Sizes {
+  uint32_t n_context;
+  int32_t n_vocab, n_windows;
+};
+
+template <typename T>
+std::string_view bytes_of(std::span<const T> values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
+}
+
+size_t codes_per_row(int64_t n_vocab) {
+  return static_cast<size_t>((n_vocab + 1) / 2 * 2);
+}
+
+Sizes sizes_of(const Windows& windows, int64_t n_vocab) {
+  return {static_cast<uint32_t>(windows.n_context()), static_cast<int32_t>(n_vocab),
+          static_cast<int32_t>(windows.size())};
+}
+
+}  // namespace
+
+KlBaseWriter::KlBaseWriter(const std::filesystem::path& path, Windows& windows, int64_t n_vocab)
+    : file_(path), codes_(codes_per_row(n_vocab)) {
+  const Sizes sizes = sizes_of(windows, n_vocab);
+  file_.write(kMagic);
+  file_.write(bytes_of(std::span(&sizes, 1)));
+  for (int64_t i = 0; i < windows.size(); ++i) file_.write(bytes_of(windows.text_ids(i)));
+}
+
+void KlBaseWriter::add(std::span<const float> logits) {
+  const auto [least, most] = std::ranges::minmax(logits);
+  const float smallest = std::max(least, most - kDeepest);
+  const float scale = (most - smallest) / kMostCode;
+  for (size_t i = 0; i < logits.size(); ++i)
+    codes_[i] = scale > 0 && logits[i] > smallest
+                    ? static_cast<uint16_t>(std::lround((logits[i] - smallest) / scale))
+                    : 0;
+  const float header[] = {scale, static_cast<float>(smallest - log_sum_exp(logits))};
+  file_.write(bytes_of(std::span<const float>(header)));
+  file_.write(bytes_of(std::span<const uint16_t>(codes_)));
+}
+
+void KlBaseWriter::commit() {
+  file_.commit();
+}
+
+KlBaseReader::KlBaseReader(const std::filesystem::path& path, Windows& windows, int64_t n_vocab)
+    : name_(path.string()), file_(path), row_(static_cast<size_t>(n_vocab)) {
+  const auto bytes = file_.bytes();
+  const Sizes expected = sizes_of(windows, n_vocab);
+  Sizes got{};
+  const size_t header = kMagic.size() + sizeof got;
+  if (bytes.size() < header || std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0)
+    fail("[kl-base] {}: expected a file that begins with \"{}\" and sizes, got something else",
+         name_, kMagic);
+  std::memcpy(&got, bytes.data() + kMagic.size(), sizeof got);
+  const auto same = [&](const char* field, int64_t want, int64_t have) {
+    if (want != have) fail("[kl-base] {}: {}: expected {}, got {}", name_, field, want, have);
+  };
+  same("tokens of a window", expected.n_context, got.n_context);
+  same("tokens of the vocabulary", expected.n_vocab, got.n_vocab);
+  same("windows", expected.n_windows, got.n_windows);
+  const auto n_ids = static_cast<size_t>(windows.size() * windows.n_context());
+  const size_t row_bytes = 2 * sizeof(float) + codes_per_row(n_vocab) * sizeof(uint16_t);
+  const auto n_rows = static_cast<size_t>(windows.scored_tokens());
+  at_ = header + n_ids * sizeof(int32_t);
+  same("bytes", static_cast<int64_t>(at_ + n_rows * row_bytes), static_cast<int64_t>(bytes.size()));
+  const uint8_t* ids = bytes.data() + header;
+  for (int64_t i = 0; i < windows.size(); ++i) {
+    const auto window = bytes_of(windows.text_ids(i));
+    if (std::memcmp(ids, window.data(), window.size()) != 0)
+      fail("[kl-base] {}: expected the tokens of this text, got others in window {}", name_, i);
+    ids += window.size();
+  }
+}
+
+std::span<const float> KlBaseReader::next() {
+  const uint8_t* row = file_.bytes().data() + at_;
+  float header[2];
+  std::memcpy(header, row, sizeof header);
+  if (!std::isfinite(header[0]) || !std::isfinite(header[1]))
+    fail("[kl-base] {}: byte {}: expected a finite scale and smallest value, got {} and {}", name_,
+         at_, header[0], header[1]);
+  for (size_t i = 0; i < row_.size(); ++i) {
+    uint16_t code;
+    std::memcpy(&code, row + sizeof header + i * sizeof code, sizeof code);
+    row_[i] = header[1] + header[0] * static_cast<float>(code);
+  }
+  at_ += sizeof header + codes_per_row(static_cast<int64_t>(row_.size())) * sizeof(uint16_t);
+  return row_;
+}
+
+}  // namespace plumb

@@ -1,0 +1,48 @@
+#pragma once
+// A file of log-probabilities, so that configurations can be compared that do not fit in memory
+// together: the layout that llama.cpp's perplexity tool writes with --kl-divergence-base, 16 bits
+// for each entry of the vocabulary at every scored position.
+//
+//   "_logits_", u32 n_context, i32 n_vocab, i32 n_windows, i32 ids[n_windows * n_context],
+//   then for each scored position: f32 scale, f32 smallest, u16 codes[n_vocab], u16 padding where
+//   n_vocab is odd; ln p = smallest + scale * code. What lies more than 16 below the largest is
+//   taken for 16 below.
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <vector>
+
+#include "base/file.h"
+#include "measure/perplexity.h"
+
+namespace plumb {
+
+class KlBaseWriter {
+ public:
+  KlBaseWriter(const std::filesystem::path& path, Windows& windows, int64_t n_vocab);
+  // Positions in the order of the windows.
+  void add(std::span<const float> logits);
+  void commit();  // until then there is no file under the name
+
+ private:
+  OutputFile file_;
+  std::vector<uint16_t> codes_;
+};
+
+class KlBaseReader {
+ public:
+  // Error names file, field, expected, got: not such a file, cut short, or made for another text,
+  // another window or another vocabulary.
+  KlBaseReader(const std::filesystem::path& path, Windows& windows, int64_t n_vocab);
+  // The next position's logits (log-probabilities), [n_vocab]; until the next call.
+  std::span<const float> next();
+
+ private:
+  std::string name_;
+  MappedFile file_;
+  size_t at_ = 0;
+  std::vector<float> row_;
+};
+
+}  // namespace plumb
