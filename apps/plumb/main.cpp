@@ -37,6 +37,7 @@ constexpr Command kCommands[] = {
     {"plan", "the steps that will run, with bytes and operations", plan_command},
     {"check", "a backend against the reference, step by step", check_command},
     {"ppl", "perplexity of a text, and what a configuration costs in quality", ppl_command},
+    {"profile", "where the time goes, step by step", profile_command},
 };
 
 std::string command_names() {

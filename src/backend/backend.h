@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/step_times.h"
 #include "plan/plan.h"
 
 namespace plumb {
@@ -47,6 +48,10 @@ class Executable {
   virtual void truncate(int slot, int64_t n_positions) = 0;  // forget all from n_positions on
   virtual void copy_prefix(
       int from, int to, int64_t n_positions) = 0;  // `to` becomes the first n positions of `from`
+
+  // From the next run on, the steps' times of the last batch stand in `times`; null: no more. Tests
+  // and profiles only: it is one more thing to do per step.
+  virtual void watch(StepTimes* times) = 0;
 
   // The same batch one step at a time, for check and profile: begin, steps in order, end. A step
   // may be left out where the buffers it writes are filled instead. Buffers may be read and

@@ -153,6 +153,8 @@ struct Step {
 };
 std::vector<const Tensor*> weights_of(
     const Step& step);  // matrices, norms and biases that the step reads
+// Formats of the step's matrices, each once: "Q4_1", "Q4_1+Q6_K"; "" where it has none.
+std::string formats_of(const Step& step);
 std::vector<BufferId> buffers_read(const Step& step);
 std::vector<BufferId> buffers_written(const Step& step);
 

@@ -12,16 +12,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-// Formats of the step's matrices, each once: "Q4_1", "Q4_1+Q6_K"; "" where it has none.
-std::string formats_of(const Step& step) {
-  std::string out;
-  for (const Tensor* t : weights_of(step)) {
-    const std::string name(format_info(t->format).name);
-    if (t->rows > 1 && out.find(name) == std::string::npos) out += (out.empty() ? "" : "+") + name;
-  }
-  return out;
-}
-
 // Rows and columns of the step's matrices side by side.
 std::pair<int64_t, int64_t> shape_of(const Step& step) {
   std::pair<int64_t, int64_t> shape{0, 0};
@@ -60,6 +50,15 @@ Totals totals_of(const Plan& plan, int64_t n_tokens, int64_t depth) {
 }
 
 }  // namespace
+
+std::string formats_of(const Step& step) {
+  std::string out;
+  for (const Tensor* t : weights_of(step)) {
+    const std::string name(format_info(t->format).name);
+    if (t->rows > 1 && out.find(name) == std::string::npos) out += (out.empty() ? "" : "+") + name;
+  }
+  return out;
+}
 
 int64_t weight_bytes_per_token(const Plan& plan) {
   return totals_of(plan, 1, 0).weight_bytes;

@@ -26,6 +26,7 @@ class Broken final : public Executable {
   int64_t length(int slot) const override { return sound_->length(slot); }
   void truncate(int slot, int64_t n) override { sound_->truncate(slot, n); }
   void copy_prefix(int from, int to, int64_t n) override { sound_->copy_prefix(from, to, n); }
+  void watch(StepTimes* times) override { sound_->watch(times); }
   void begin(const Batch& batch) override { sound_->begin(batch); }
   void end() override { sound_->end(); }
   std::span<float> buffer(BufferId id) override { return sound_->buffer(id); }

@@ -52,7 +52,7 @@ bool CpuExecutable::run(const Batch& batch) {
   pool_->run([this, &batch, &last](int thread, int n_threads) {
     const Worker worker{state_, thread, n_threads};
     for (size_t i = 0; i <= last; ++i) {
-      std::visit([&](const auto& s) { s.run(worker); }, steps_[i]);
+      work(worker, i);
       if (thread == 0 && batch.stopped()) last = i;
       worker.barrier();
     }
@@ -63,6 +63,20 @@ bool CpuExecutable::run(const Batch& batch) {
   return done;
 }
 
+void CpuExecutable::work(Worker worker, size_t step) {
+  const auto run = [&] { std::visit([&](const auto& s) { s.run(worker); }, steps_[step]); };
+  if (!times_) return run();
+  worker.watched = &times_->at(worker.thread, step);
+  *worker.watched = {.begin = StepTimes::now()};
+  run();
+  worker.watched->end = StepTimes::now();
+}
+
+void CpuExecutable::watch(StepTimes* times) {
+  times_ = times;
+  if (times) times->prepare(pool_->size(), steps_.size());
+}
+
 void CpuExecutable::begin(const Batch& batch) {
   for (const auto& copy : sequences_.extend(batch)) cache_.copy_page(copy.from, copy.to);
   batch_.set(batch);
@@ -70,7 +84,7 @@ void CpuExecutable::begin(const Batch& batch) {
 
 void CpuExecutable::run_step(size_t step) {
   pool_->run([this, step](int thread, int n_threads) {
-    std::visit([&](const auto& s) { s.run({state_, thread, n_threads}); }, steps_[step]);
+    work({state_, thread, n_threads}, step);
   });
 }
 

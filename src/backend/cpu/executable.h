@@ -24,12 +24,15 @@ class CpuExecutable final : public Executable {
   void copy_prefix(int from, int to, int64_t n_positions) override {
     sequences_.copy_prefix(from, to, n_positions);
   }
+  void watch(StepTimes* times) override;
   void begin(const Batch& batch) override;
   void run_step(size_t step) override;
   void end() override {}
   std::span<float> buffer(BufferId id) override;
 
  private:
+  void work(Worker worker, size_t step);
+
   const Plan& plan_;
   std::shared_ptr<ThreadPool> pool_;
   Weights weights_;
@@ -40,6 +43,7 @@ class CpuExecutable final : public Executable {
   BatchState batch_;
   RunState state_;
   std::vector<CompiledStep> steps_;
+  StepTimes* times_ = nullptr;     // null: nobody watches
   const float* logits_ = nullptr;  // [max_logits, n_vocab]
 };
 

@@ -25,9 +25,14 @@ struct RunState {
 struct Worker {
   const RunState& run;
   int thread, n_threads;
+  StepTimes::Span* watched = nullptr;  // of the step that runs, where somebody watches
 
   const WorkerSpace& space() const { return run.workspace.workers[static_cast<size_t>(thread)]; }
-  void barrier() const { run.pool.barrier(thread); }
+  void barrier() const {
+    const int64_t start = watched ? StepTimes::now() : 0;
+    run.pool.barrier(thread);
+    if (watched) watched->waited += StepTimes::now() - start;
+  }
   // This thread's share of n items that come in lots of `lot`.
   struct Range {
     int64_t begin, end;

@@ -68,7 +68,14 @@ void ReferenceExecutable::begin(const Batch& batch) {
 }
 
 void ReferenceExecutable::run_step(size_t index) {
+  if (times_) times_->at(0, index) = {.begin = StepTimes::now()};
   std::visit([&](const auto& s) { step(s); }, plan_.steps[index].args);
+  if (times_) times_->at(0, index).end = StepTimes::now();
+}
+
+void ReferenceExecutable::watch(StepTimes* times) {
+  times_ = times;
+  if (times) times->prepare(1, plan_.steps.size());
 }
 
 std::span<float> ReferenceExecutable::buffer(BufferId id) {

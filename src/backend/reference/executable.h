@@ -21,6 +21,7 @@ class ReferenceExecutable final : public Executable {
   void copy_prefix(int from, int to, int64_t n_positions) override {
     sequences_.copy_prefix(from, to, n_positions);
   }
+  void watch(StepTimes* times) override;
   void begin(const Batch& batch) override;
   void run_step(size_t step) override;
   void end() override {}
@@ -50,6 +51,7 @@ class ReferenceExecutable final : public Executable {
   void attend_head(const Attend& s, int64_t token, int64_t head);
 
   const Plan& plan_;
+  StepTimes* times_ = nullptr;  // null: nobody watches
   Sequences sequences_;
   std::vector<std::vector<float>> buffers_;  // [buffer][rows, columns]
   AnonymousMemory cache_;              // [page][layer][K, V][n_kv_heads, kPagePositions, head_dim]

@@ -1,0 +1,32 @@
+#include "base/file.h"
+#include "cli.h"
+
+namespace plumb::test {
+namespace {
+
+using Profile = Cli;
+
+TEST_F(Profile, SaysWhereTheTimeGoes) {
+  const std::string trace = path("trace.json").string();
+  const Json p = json({"profile", "-r", "3", "-d", "20", "-t", "2", "--trace", trace, "--json"});
+  EXPECT_EQ(p["threads"], 2);
+  EXPECT_EQ(p["depth"], 20);
+  EXPECT_EQ(p["steps"].size(), json({"plan", "--json"})["steps"].size());
+  EXPECT_GT(p["by_path"][0]["ns"], 0);
+  EXPECT_GT(p["by_path"][0]["share_of_limit"], 0);
+  EXPECT_FALSE(Json::parse(read_file(trace))["traceEvents"].empty());
+
+  const Finished text = tiny({"profile", "-p", "8", "-r", "2", "--steps"});
+  EXPECT_EQ(text.code, 0) << text.err;
+  for (const char* word : {"8 tokens at depth 0", "watching", "gate_up", "dense", "layer 0"})
+    EXPECT_NE(text.out.find(word), std::string::npos) << word << text.out;
+}
+
+TEST_F(Profile, WhatCannotBeProfiled) {
+  expect_refused(tiny({"profile", "-d", "100000"}), {"expected depth and batch within", "100000"});
+  expect_refused(tiny({"profile", "-r", "0"}), {"-r", "0"});
+  expect_refused(tiny({"profile", "--trace", "/nowhere/x", "-r", "1"}), {"/nowhere/x"});
+}
+
+}  // namespace
+}  // namespace plumb::test
