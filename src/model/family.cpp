@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace plumb {
 namespace {
@@ -16,6 +17,19 @@ float positive(const Keys& keys, std::string_view key, double value) {
   if (!(as_float > 0) || !std::isfinite(as_float))
     fail("{}: {}: expected a number above 0, got {}", keys.metadata.file_name(), keys(key), value);
   return as_float;
+}
+
+// The factor of linear scaling. A factor without a type is linear, and has an older name; 0 is 1.
+float read_linear_factor(const Keys& keys) {
+  const gguf::Metadata& m = keys.metadata;
+  const std::string_view type = m.string_or(keys("rope.scaling.type"), "linear");
+  if (type != "none" && type != "linear")
+    fail("{}: {}: expected none or linear, got {}", m.file_name(), keys("rope.scaling.type"),
+         quoted(type));
+  const char* name =
+      m.has(keys("rope.scaling.factor")) ? "rope.scaling.factor" : "rope.scale_linear";
+  const double factor = m.number_or(keys(name), 1);
+  return type == "none" || factor == 0 ? 1 : positive(keys, name, factor);
 }
 
 // Vocabulary size: the rows of the embedding, which the tokenizer and vocab_size must agree with.
@@ -79,13 +93,9 @@ Rope read_rope(const Keys& keys, TensorTable& tensors, RopeLayout layout, int64_
     fail("{}: {}: expected an even number, got {}", m.file_name(), keys("rope.dimension_count"),
          rope.n_dims);
   rope.base = positive(keys, "rope.freq_base", m.number_or(keys("rope.freq_base"), 10000));
-  const std::string_view scaling = m.string_or(keys("rope.scaling.type"), "none");
-  if (scaling == "linear")
-    rope.frequency_scale =
-        1 / positive(keys, "rope.scaling.factor", m.number(keys("rope.scaling.factor")));
-  else if (scaling != "none")
-    fail("{}: {}: expected none or linear, got {}", m.file_name(), keys("rope.scaling.type"),
-         scaling);
+  rope.frequency_scale = 1 / read_linear_factor(keys);
+  rope.magnitude =
+      positive(keys, "rope.scaling.attn_factor", m.number_or(keys("rope.scaling.attn_factor"), 1));
   rope.factors = tensors.optional_vector("rope_freqs.weight", rope.n_dims / 2);
   return rope;
 }

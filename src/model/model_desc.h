@@ -41,6 +41,7 @@ struct Rope {
   int64_t n_dims = 0;  // rotated values of a head; the rest pass unchanged
   float base = 10000;
   float frequency_scale = 1;  // 1/factor of linear scaling
+  float magnitude = 1;        // of cosine and sine: what is turned becomes this much longer
   Tensor factors;             // [n_dims/2], or none
 };
 

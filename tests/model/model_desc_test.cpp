@@ -123,9 +123,32 @@ TEST(ModelDesc, HyperParametersOutOfRange) {
   EXPECT_THAT(error_of(Replaced::with("llama.rope.freq_base", -1.0f)), HasSubstr("freq_base"));
   EXPECT_THAT(error_of(Replaced::with("llama.rope.scaling.type", "yarn")),
               AllOf(HasSubstr("rope.scaling.type"), HasSubstr("yarn")));
+  EXPECT_THAT(error_of(Replaced::with("llama.rope.scaling.factor", -2.0f)),
+              HasSubstr("rope.scaling.factor"));
+  EXPECT_THAT(error_of(Replaced::with("llama.attention.causal", false)),
+              AllOf(HasSubstr("attention.causal"), HasSubstr("got false")));
   EXPECT_THAT(error_of(Replaced::with("llama.expert_count", uint32_t{8})),
               HasSubstr("expert_count"));
   EXPECT_THAT(error_of(Replaced::with("llama.vocab_size", uint32_t{8})), HasSubstr("vocab_size"));
+}
+
+Rope rope_with(std::string_view key, auto value) {
+  const gguf::File file = open(Replaced::with(key, value));
+  return std::get<Attention>(load_model_desc(file).layers[0].mixer).rope;
+}
+
+// A factor is linear without saying so, and once had another name.
+TEST(ModelDesc, RopeScaling) {
+  EXPECT_EQ(rope_with("llama.rope.scaling.factor", 4.0f).frequency_scale, 0.25f);
+  EXPECT_EQ(rope_with("llama.rope.scale_linear", 4.0f).frequency_scale, 0.25f);
+  EXPECT_EQ(rope_with("llama.rope.scaling.factor", 0.0f).frequency_scale, 1);
+  EXPECT_EQ(rope_with("llama.rope.scaling.type", "linear").frequency_scale, 1);
+  EXPECT_EQ(rope_with("llama.rope.scaling.attn_factor", 1.5f).magnitude, 1.5f);
+  EXPECT_EQ(rope_with("llama.rope.scaling.type", "none").magnitude, 1);
+  gguf::Writer none = Replaced::with("llama.rope.scaling.factor", 4.0f);
+  none.add("llama.rope.scaling.type", "none");
+  const gguf::File file = open(none);
+  EXPECT_EQ(std::get<Attention>(load_model_desc(file).layers[0].mixer).rope.frequency_scale, 1);
 }
 
 TEST(ModelDesc, FormatsKnownOnlyBySizeAreRefusedByName) {

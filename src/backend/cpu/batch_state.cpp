@@ -10,7 +10,8 @@ namespace {
 
 bool same(const Rope& a, const Rope& b) {
   return a.layout == b.layout && a.n_dims == b.n_dims && a.base == b.base &&
-         a.frequency_scale == b.frequency_scale && a.factors.name == b.factors.name;
+         a.frequency_scale == b.frequency_scale && a.magnitude == b.magnitude &&
+         a.factors.name == b.factors.name;
 }
 
 std::vector<const Rope*> distinct_ropes(const Plan& plan) {
@@ -98,13 +99,14 @@ void BatchState::fill(RotationTable& table) const {
   const bool interleaved = table.rope.layout == RopeLayout::interleaved;
   const auto half = static_cast<size_t>(table.rope.n_dims / 2);
   for (size_t t = 0; t < tokens.size(); ++t) {
+    const auto magnitude = static_cast<double>(table.rope.magnitude);
     float* cosines = table.cosines.data() + t * 2 * half;
     float* sines = table.sines.data() + t * 2 * half;
     for (size_t i = 0; i < half; ++i) {
       const double angle = static_cast<double>(positions[t]) * table.frequencies[i];
       const size_t first = interleaved ? 2 * i : i, second = interleaved ? first + 1 : i + half;
-      cosines[first] = cosines[second] = static_cast<float>(std::cos(angle));
-      sines[second] = static_cast<float>(std::sin(angle));
+      cosines[first] = cosines[second] = static_cast<float>(magnitude * std::cos(angle));
+      sines[second] = static_cast<float>(magnitude * std::sin(angle));
       sines[first] = -sines[second];
     }
   }

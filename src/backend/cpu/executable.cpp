@@ -83,9 +83,7 @@ void CpuExecutable::begin(const Batch& batch) {
 }
 
 void CpuExecutable::run_step(size_t step) {
-  pool_->run([this, step](int thread, int n_threads) {
-    work({state_, thread, n_threads}, step);
-  });
+  pool_->run([this, step](int thread, int n_threads) { work({state_, thread, n_threads}, step); });
 }
 
 std::span<float> CpuExecutable::buffer(BufferId id) {

@@ -39,12 +39,14 @@ void rotate(const Rope& rope, std::span<const float> factors, int64_t position, 
         factors.empty() ? 1.0 : static_cast<double>(factors[static_cast<size_t>(i)]);
     const double theta = static_cast<double>(position) * static_cast<double>(rope.frequency_scale) *
                          frequency / factor;
+    const double cosine = static_cast<double>(rope.magnitude) * std::cos(theta);
+    const double sine = static_cast<double>(rope.magnitude) * std::sin(theta);
     const bool interleaved = rope.layout == RopeLayout::interleaved;
     float& x0 = head[interleaved ? 2 * i : i];
     float& x1 = head[interleaved ? 2 * i + 1 : i + half];
     const double a = static_cast<double>(x0), b = static_cast<double>(x1);
-    x0 = static_cast<float>(a * std::cos(theta) - b * std::sin(theta));
-    x1 = static_cast<float>(a * std::sin(theta) + b * std::cos(theta));
+    x0 = static_cast<float>(a * cosine - b * sine);
+    x1 = static_cast<float>(a * sine + b * cosine);
   }
 }
 

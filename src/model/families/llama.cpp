@@ -14,6 +14,10 @@ ModelDesc read_llama(const Keys& keys, TensorTable& tensors) {
     fail("{}: {}: expected 0 (plumb reads dense llama models only), got {}", m.file_name(),
          keys("expert_count"), experts);
 
+  if (!m.boolean_or(keys("attention.causal"), true))
+    fail("{}: {}: expected true (plumb generates text), got false", m.file_name(),
+         keys("attention.causal"));
+
   ModelDesc d = read_decoder(keys, tensors);
   const auto n_layers = static_cast<int64_t>(d.layers.size());
   const int64_t n_heads = m.per_layer(keys("attention.head_count"), n_layers, 1)[0];
