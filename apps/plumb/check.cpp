@@ -13,8 +13,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr int64_t kDefaultIds = 16;
-
 struct CheckOptions {
   TextOptions text;
   ModelOptions model;
@@ -32,8 +30,8 @@ std::vector<int32_t> input_ids(const CheckOptions& options, const gguf::File& fi
   if (options.text.given())
     return Tokenizer::load(file.metadata())->encode(options.text.read("check"));
   std::vector<int32_t> ids;
-  for (int64_t i = 0; i < kDefaultIds; ++i)
-    ids.push_back(static_cast<int32_t>(i * n_vocab / kDefaultIds));
+  for (int64_t i = 0; i < kCheckTokens; ++i)
+    ids.push_back(static_cast<int32_t>(i * n_vocab / kCheckTokens));
   return ids;
 }
 
@@ -97,7 +95,10 @@ int check_command(std::vector<std::string> words) {
       std::max(static_cast<int64_t>(ids.size()), kAttentionTokens);
   const Plan plan = compile(model, plan_options);
 
-  const auto reference = make_backend({.name = "reference"})->compile(plan);
+  const auto oracle = make_backend({.name = "reference"});
+  require_memory(file.path(), oracle->memory(plan) + backend->memory(plan),
+                 plan.options.n_positions);
+  const auto reference = oracle->compile(plan);
   const auto checked = backend->compile(plan);
   const CheckResult result = within(file.path().string(), [&] {
     return check(plan, *reference, *checked, ids, options.tolerance);

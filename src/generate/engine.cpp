@@ -7,20 +7,17 @@
 #include "base/text.h"
 
 namespace plumb {
-namespace {
 
-void check_fits(const gguf::File& file, const Memory& memory, int64_t n_positions) {
+void require_memory(const std::filesystem::path& file, const Memory& memory, int64_t n_positions) {
   const int64_t available = available_memory_bytes();
   if (memory.total() <= available) return;
   fail(
       "{}: memory: expected at most {} (available now), got {}: weights {}, cache of {} positions "
       "{}, scratch {}; a smaller -c or -ub needs less",
-      file.path().string(), human_bytes(available), human_bytes(memory.total()),
+      file.string(), human_bytes(available), human_bytes(memory.total()),
       human_bytes(memory.weights), n_positions, human_bytes(memory.kv),
       human_bytes(memory.scratch));
 }
-
-}  // namespace
 
 PlanOptions with_defaults(PlanOptions options, const ModelDesc& model) {
   if (options.n_positions == 0) options.n_positions = std::min(model.n_context, kDefaultContext);
@@ -36,7 +33,7 @@ Engine::Engine(const std::filesystem::path& path, const EngineOptions& options)
       plan_(compile(model_, with_defaults(options.plan, model_))),
       backend_(make_backend(options.backend)),
       memory_(backend_->memory(plan_)) {
-  check_fits(file_, memory_, plan_.options.n_positions);
+  require_memory(file_.path(), memory_, plan_.options.n_positions);
   if (file_.metadata().has("tokenizer.ggml.model")) tokenizer_ = Tokenizer::load(file_.metadata());
   executable_ = backend_->compile(
       plan_, {.release_weights = [this](std::span<const uint8_t> bytes) { file_.release(bytes); }});

@@ -36,6 +36,9 @@ struct EngineOptions {
 // The plan's options with those filled in, and batches no larger than the context.
 PlanOptions with_defaults(PlanOptions options, const ModelDesc& model);
 
+// Error names the file: what it would take, and what there is.
+void require_memory(const std::filesystem::path& file, const Memory& memory, int64_t n_positions);
+
 class Engine {
  public:
   // Error: what the stages throw, or memory: needed, available.

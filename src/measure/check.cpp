@@ -176,6 +176,18 @@ class Sequence {
   std::vector<uint8_t> wants_;
 };
 
+// Kernels differ by the number of tokens: wide tiles from kWide on, and tiles of few tokens with
+// what remains of them. So after a first batch come smaller and smaller ones, down to one token.
+std::vector<size_t> ends_of_batches(size_t n_ids) {
+  constexpr size_t kWide = 13;
+  const size_t for_small = n_ids > kWide ? n_ids - kWide : 1;
+  size_t smallest_sum = 1, sizes = 1;
+  while (smallest_sum + sizes + 1 <= for_small) smallest_sum += ++sizes;
+  std::vector<size_t> ends = {n_ids - smallest_sum};
+  for (size_t size = sizes; size > 0; --size) ends.push_back(ends.back() + size);
+  return ends;
+}
+
 }  // namespace
 
 Tolerance default_tolerance(const Plan& plan, const Step& step) {
@@ -202,8 +214,11 @@ CheckResult check(const Plan& plan, Executable& reference, Executable& backend,
   Checker checker(plan, reference, backend, max_rel);
   const auto whole = [&](const Batch& batch) { checker.run(batch); };
   Sequence sequence(ids);
-  sequence.feed(0, ids.size() - 1, whole);
-  sequence.feed(ids.size() - 1, ids.size(), whole);
+  size_t begin = 0;
+  for (const size_t end : ends_of_batches(ids.size())) {
+    sequence.feed(begin, end, whole);
+    begin = end;
+  }
 
   const auto attention = [&](const Batch& batch) { checker.run_attention(batch); };
   const int64_t deep =

@@ -42,11 +42,15 @@ Tolerance default_tolerance(const Plan& plan, const Step& step);
 // of the cache and a chunk of positions.
 inline constexpr int64_t kAttentionTokens = 200;
 
-// Feeds ids (at least one, at most a batch) to both as one sequence: all but the last as one batch,
-// then the last alone, so that both the many-token and the one-token kernels are seen; then random
-// numbers to attention alone, likewise. A max_rel that is given stands for all steps' default
-// tolerances. Sequence 0 is left with what was fed last. Error: the reference itself computes
-// something that is not finite (the file's weights are broken).
+// Ids for which all sizes of batches that have kernels of their own occur.
+inline constexpr int64_t kCheckTokens = 100;
+
+// Feeds ids (at least one, at most a batch) to both as one sequence: a first batch, then
+// smaller and smaller ones down to one token, so that the kernels for many, for few and for one are
+// seen (kCheckTokens ids reach all); then random numbers to attention alone, deeper. A max_rel that
+// is given stands for all steps' default tolerances. Sequence 0 is left with what was fed last.
+// Error: the reference itself computes something that is not finite (the file's weights are
+// broken).
 CheckResult check(const Plan& plan, Executable& reference, Executable& backend,
                   std::span<const int32_t> ids, std::optional<double> max_rel = {});
 

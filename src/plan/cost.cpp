@@ -144,6 +144,27 @@ int64_t saturating_add(int64_t a, int64_t b) {
   return __builtin_add_overflow(a, b, &r) ? INT64_MAX : r;
 }
 
+int64_t Cost::seen(int64_t n, int64_t depth) {
+  const bool even = n % 2 == 0;
+  return saturating_add(saturating_mul(n, depth),
+                        saturating_mul(even ? n / 2 : n, even ? n + 1 : (n + 1) / 2));
+}
+
+int64_t Cost::reads(int64_t n, int64_t depth) const {
+  return saturating_add(weight_bytes,
+                        saturating_add(saturating_mul(n, read_per_token),
+                                       saturating_mul(seen(n, depth), read_per_position)));
+}
+
+int64_t Cost::writes(int64_t n) const {
+  return saturating_mul(n, write_per_token);
+}
+
+int64_t Cost::ops(int64_t n, int64_t depth) const {
+  return saturating_add(saturating_mul(n, ops_per_token),
+                        saturating_mul(seen(n, depth), ops_per_position));
+}
+
 int64_t CacheLayout::bytes_per_position() const {
   int64_t bytes = 0;
   for (const CacheLayer& layer : layers) {
@@ -179,6 +200,13 @@ int64_t weight_bytes(const Plan& plan) {
     for (const Tensor* t : weights_of(step))
       if (seen.insert(t->name).second) bytes = saturating_add(bytes, t->bytes());
   return bytes;
+}
+
+Memory Memory::operator+(const Memory& other) const {
+  return {.weights = saturating_add(weights, other.weights),
+          .kv = saturating_add(kv, other.kv),
+          .state = saturating_add(state, other.state),
+          .scratch = saturating_add(scratch, other.scratch)};
 }
 
 int64_t Memory::total() const {

@@ -126,22 +126,17 @@ std::string_view path_name(Path path);
 //   ops    = n * ops_per_token + seen * ops_per_position
 // Weights are read once per batch; activations count once per read and write; each token counts
 // the cached positions it sees (a backend that serves several tokens from one read reads less).
+// Sums saturate at INT64_MAX.
 struct Cost {
   int64_t weight_bytes = 0;
   int64_t read_per_token = 0, read_per_position = 0;
   int64_t write_per_token = 0;
   int64_t ops_per_token = 0, ops_per_position = 0;
 
-  static int64_t seen(int64_t n_tokens, int64_t depth) {
-    return n_tokens * depth + n_tokens * (n_tokens + 1) / 2;
-  }
-  int64_t reads(int64_t n_tokens, int64_t depth) const {
-    return weight_bytes + n_tokens * read_per_token + seen(n_tokens, depth) * read_per_position;
-  }
-  int64_t writes(int64_t n_tokens) const { return n_tokens * write_per_token; }
-  int64_t ops(int64_t n_tokens, int64_t depth) const {
-    return n_tokens * ops_per_token + seen(n_tokens, depth) * ops_per_position;
-  }
+  static int64_t seen(int64_t n_tokens, int64_t depth);
+  int64_t reads(int64_t n_tokens, int64_t depth) const;
+  int64_t writes(int64_t n_tokens) const;
+  int64_t ops(int64_t n_tokens, int64_t depth) const;
 };
 
 struct Step {
@@ -196,6 +191,7 @@ struct Memory {
   int64_t state = 0;    // recurrent layers
   int64_t scratch = 0;  // buffers, logits and the backend's own work space
   int64_t total() const;
+  Memory operator+(const Memory& other) const;
 };
 int64_t cache_pages(const PlanOptions& options);  // pages of all sequences
 int64_t cache_bytes(const Plan& plan);

@@ -39,9 +39,9 @@ Totals totals_of(const Plan& plan, int64_t n_tokens, int64_t depth) {
     t.weight_bytes += bytes;
     t.by_path[step.path] += bytes;
     t.kv_per_position += step.cost.read_per_position;
-    t.reads += step.cost.reads(n_tokens, depth);
-    t.writes += step.cost.writes(n_tokens);
-    t.ops += step.cost.ops(n_tokens, depth);
+    t.reads = saturating_add(t.reads, step.cost.reads(n_tokens, depth));
+    t.writes = saturating_add(t.writes, step.cost.writes(n_tokens));
+    t.ops = saturating_add(t.ops, step.cost.ops(n_tokens, depth));
     for (const Tensor* w : weights_of(step))
       t.by_format[format_info(w->format).name] +=
           std::holds_alternative<Embed>(step.args) ? w->row_bytes() : w->bytes();

@@ -135,6 +135,16 @@ void forget_last_block(Copied& x) {
 void forget_last_block_of_few_tokens(Copied& x) {
   if (x.n_tokens == 1) forget_last_block(x);
 }
+// Where kernels for few tokens stand.
+void give_few_tokens_the_firsts_rows(Product& y) {
+  if (y.n_tokens >= 12) return;
+  for (int64_t t = 1; t < y.n_tokens; ++t)
+    for (int64_t row = y.first_row; row < y.end_row; ++row) y.at(t, row) = y.at(0, row);
+}
+void forget_the_sixth_of_six(Product& y) {
+  if (y.n_tokens != 6) return;
+  for (int64_t row = y.first_row; row < y.end_row; ++row) y.at(5, row) = 0;
+}
 void forget_last_block_of_many_tokens(Copied& x) {
   if (x.n_tokens > 1) forget_last_block(x);
 }
@@ -298,6 +308,8 @@ void PrintTo(const Mistake& m, std::ostream* out) {
 }
 
 const Mistake kMistakes[] = {
+    {"FewTokens", "layer 0 qkv", plant<with_product<give_few_tokens_the_firsts_rows>>},
+    {"SixTokens", "layer 0 qkv", plant<with_product<forget_the_sixth_of_six>>},
     {"LastBlock", "layer 0 qkv", plant<with_activations<forget_last_block>>},
     {"LastBlockOfOneToken", "layer 0 qkv",
      plant<with_activations<forget_last_block_of_few_tokens>>},
@@ -337,9 +349,6 @@ const Mistake kMistakes[] = {
     {"Largest", "pick", [](KernelSet& k) { k.largest = largest_but_the_next; }},
 };
 
-// As many as the command takes where none are given.
-constexpr int64_t kIds = 16;
-
 const test::TinyPlan& tiny() {
   static const test::TinyPlan plan(
       {.n_embd = 288,
@@ -357,7 +366,7 @@ CheckResult checked(const KernelSet& kernels) {
   const Plan& plan = tiny().plan;
   const auto reference = make_reference_backend()->compile(plan);
   cpu::CpuExecutable cpu(plan, kernels, std::make_shared<ThreadPool>(2), {});
-  return check(plan, *reference, cpu, test::some_ids(kIds, plan.n_vocab));
+  return check(plan, *reference, cpu, test::some_ids(kCheckTokens, plan.n_vocab));
 }
 
 TEST(BrokenKernels, SoundOnesPass) {

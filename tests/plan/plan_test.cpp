@@ -99,6 +99,15 @@ TEST(Plan, OptionsOutOfRange) {
 }
 
 TEST(Plan, AbsurdSizesSaturate) {
+  const Cost cost{.weight_bytes = 1 << 20,
+                  .read_per_token = 1 << 20,
+                  .read_per_position = 1 << 20,
+                  .write_per_token = 1 << 20,
+                  .ops_per_token = 1 << 20,
+                  .ops_per_position = 1 << 20};
+  EXPECT_EQ(Cost::seen(INT32_MAX, INT32_MAX), int64_t{INT32_MAX} * INT32_MAX + 2305843008139952128);
+  EXPECT_EQ(cost.reads(INT32_MAX, INT32_MAX), INT64_MAX);
+  EXPECT_EQ(cost.ops(INT32_MAX, INT32_MAX), INT64_MAX);
   const TinyPlan tiny({}, {.n_positions = INT32_MAX - 64, .n_sequences = 4096});
   Memory memory{
       .weights = weight_bytes(tiny.plan), .kv = cache_bytes(tiny.plan), .scratch = INT64_MAX};
