@@ -147,7 +147,9 @@ Chat::Next Chat::command(const std::string& line) {
     if (options_.raw) fail("/system: expected a chat template to say it, got --raw");
     conversation_.system = rest;
   } else if (name == "/save") {
-    conversation_.save(need_file(), model_.path().filename().string());
+    const std::string file = need_file();
+    conversation_.save(file, model_.path().filename().string());
+    note("{}: {} messages written", file, conversation_.messages.size());
   } else if (name == "/load") {
     load(need_file());
   } else if (name == "/stats") {

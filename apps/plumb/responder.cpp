@@ -39,11 +39,14 @@ Generation Responder::respond(std::span<const int32_t> prompt, bool streamed,
 }
 
 nlohmann::ordered_json Responder::answer_json(const Generation& g, const Stats& stats) const {
+  // Scripts know three names; a stop string is an end that the user chose.
+  const bool by_string = g.stop == StopReason::stop_string;
   return {{"text", g.text},
           {"ids", g.ids},
           {"prompt_tokens", g.prompt_tokens},
           {"generated_tokens", g.ids.size()},
-          {"stop", stop_reason_name(g.stop)},
+          {"stop", stop_reason_name(by_string ? StopReason::eos : g.stop)},
+          {"stop_string", by_string},
           {"seed", sampler_options_.seed},
           {"model", path().string()},
           {"backend", engine_.backend().name()},

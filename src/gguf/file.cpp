@@ -154,7 +154,7 @@ void File::open_other_parts() {
   for (size_t i = 1; i < paths.size(); ++i) {
     std::error_code ignored;
     if (!std::filesystem::exists(paths[i], ignored))
-      fail("[gguf] {}: a model of {} parts: expected part {} at {}, found no such file",
+      fail("[gguf] {}: a model of {} parts: expected part {} at {}, got no such file",
            path().string(), n_parts, i + 1, paths[i].string());
     const Metadata keys = add_part(map_part(paths[i]));
     keys.integer("split.no", static_cast<int64_t>(i), static_cast<int64_t>(i));

@@ -20,7 +20,7 @@ namespace {
 }
 
 [[noreturn]] void missing(const Metadata& m, std::string_view key) {
-  fail("[gguf] {}: expected a key {}, found none", m.file_name(), quoted(key));
+  fail("[gguf] {}: expected a key {}, got none", m.file_name(), quoted(key));
 }
 
 int64_t to_integer(const Metadata& m, std::string_view key, const Value& value, int64_t min,

@@ -1,6 +1,7 @@
 #include "gguf/split.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace plumb::gguf {
 namespace {
@@ -15,8 +16,8 @@ std::vector<std::filesystem::path> split_paths(const std::filesystem::path& open
                                                int64_t n_parts) {
   const std::string name = opened.filename().string(), suffix = part_suffix(number, n_parts);
   if (!name.ends_with(suffix))
-    fail("[gguf] {}: part {} of a split model: expected a name that ends in {}", opened.string(),
-         number + 1, suffix);
+    fail("[gguf] {}: part {} of a split model: expected a name that ends in {}, got {}",
+         opened.string(), number + 1, suffix, plumb::quoted(name));
   const std::string prefix = name.substr(0, name.size() - suffix.size());
   const auto path_of = [&](int64_t part) {
     return opened.parent_path() / (prefix + part_suffix(part, n_parts));

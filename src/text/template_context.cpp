@@ -71,7 +71,11 @@ Json parse_template_json(std::string_view text, std::string_view what) {
   try {
     return Json::parse(text);
   } catch (const Json::exception& e) {
-    fail("[template] {}: not JSON: {}", what, quoted(e.what(), 200));
+    // The library's own name for the error stands in brackets before what it says.
+    const std::string_view message = e.what();
+    const size_t name_end = message.find("] ");
+    fail("[template] {}: expected JSON, got {}", what,
+         quoted(message.substr(name_end == message.npos ? 0 : name_end + 2), 200));
   }
 }
 

@@ -102,7 +102,8 @@ TEST_F(RunCommand, EndsForTheReasonItSays) {
   EXPECT_EQ(stop({"--ignore-eos", "-c", "40"}), "length") << "the context is full";
   const Json j = json({"run", "-p", "Hello", "--temp", "0", "--json", "--logit-bias", "77+1000",
                        "-n", "9", "--stop", "JJJ"});
-  EXPECT_EQ(j["stop"], "stop_string");
+  EXPECT_EQ(j["stop"], "eos");
+  EXPECT_EQ(j["stop_string"], true);
   EXPECT_EQ(j["text"], "");
   EXPECT_EQ(j["ids"], (Json{77, 77, 77}));
   EXPECT_EQ(json({"run", "-p", "Hello", "-n", "0", "--json"})["ids"].size(), 0u);

@@ -71,7 +71,7 @@ TEST(Metadata, refuses_with_key_expected_and_got) {
   const auto expect = [&](auto action, const std::string& message) {
     EXPECT_EQ(message_of(action), "[gguf] m.gguf: " + message);
   };
-  expect([&] { m.integer("absent"); }, "expected a key \"absent\", found none");
+  expect([&] { m.integer("absent"); }, "expected a key \"absent\", got none");
   expect([&] { m.integer("i32"); }, "key \"i32\": expected an integer of 0..2147483647, got -5");
   expect([&] { m.integer("u16", 1, 64); }, "key \"u16\": expected an integer of 1..64, got 65535");
   expect([&] { m.integer("u64", 0, INT64_MAX); },
@@ -84,17 +84,17 @@ TEST(Metadata, refuses_with_key_expected_and_got) {
          "key \"inf\": expected a finite number, got the float inf");
   expect([&] { m.number("text"); },
          "key \"text\": expected a finite number, got the string \"some text\"");
-  expect([&] { m.number("absent"); }, "expected a key \"absent\", found none");
+  expect([&] { m.number("absent"); }, "expected a key \"absent\", got none");
   expect([&] { m.boolean_or("i32", true); }, "key \"i32\": expected true or false, got -5");
   expect([&] { m.string("ints"); }, "key \"ints\": expected a string, got an array of 3 i32");
   expect([&] { m.string("text", 8); },
          "key \"text\": expected a string of at most 8 bytes, got 9 bytes");
-  expect([&] { m.string("absent"); }, "expected a key \"absent\", found none");
+  expect([&] { m.string("absent"); }, "expected a key \"absent\", got none");
   expect([&] { m.strings("ints"); },
          "key \"ints\": expected an array of strings, got an array of 3 i32");
   expect([&] { m.strings("text"); },
          "key \"text\": expected an array of strings, got the string \"some text\"");
-  expect([&] { m.strings("absent"); }, "expected a key \"absent\", found none");
+  expect([&] { m.strings("absent"); }, "expected a key \"absent\", got none");
   expect([&] { m.integers_or_empty("floats"); },
          "key \"floats\": expected an integer of -9223372036854775808..9223372036854775807, got "
          "the float 0.25");

@@ -98,14 +98,14 @@ TEST_F(SplitModel, a_missing_part_is_named) {
   part(1, {"c"}).write(path(2));
   EXPECT_EQ(refused(path(1)),
             "[gguf] m-00001-of-00003.gguf: a model of 3 parts: expected part 3 at "
-            "m-00003-of-00003.gguf, found no such file");
+            "m-00003-of-00003.gguf, got no such file");
 }
 
 TEST_F(SplitModel, a_renamed_first_part_is_refused) {
   part(0, {"b"}).write(folder_ / "renamed.gguf");
   EXPECT_EQ(refused(folder_ / "renamed.gguf"),
             "[gguf] renamed.gguf: part 1 of a split model: expected a name that ends in "
-            "-00001-of-00003.gguf");
+            "-00001-of-00003.gguf, got \"renamed.gguf\"");
 }
 
 TEST_F(SplitModel, parts_must_belong_together) {
@@ -127,7 +127,7 @@ TEST_F(SplitModel, parts_must_belong_together) {
             "[gguf] m-00001-of-00003.gguf: tensor \"b\": expected once, got it twice");
   gguf::Writer().write(path(3));
   EXPECT_EQ(refused(path(1)),
-            "[gguf] m-00003-of-00003.gguf: expected a key \"split.no\", found none");
+            "[gguf] m-00003-of-00003.gguf: expected a key \"split.no\", got none");
 }
 
 TEST_F(SplitModel, absurd_counts_and_numbers_are_refused) {

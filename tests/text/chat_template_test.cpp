@@ -184,8 +184,8 @@ TEST(ChatTemplate, JsonFromOutsideIsRefusedWithItsName) {
       return std::string(e.what());
     }
   };
-  EXPECT_THAT(message("[1,"), HasSubstr("messages.json: not JSON"));
-  EXPECT_THAT(message("\"\xff\""), HasSubstr("messages.json: not JSON"));
+  EXPECT_THAT(message("[1,"), HasSubstr("messages.json: expected JSON, got \""));
+  EXPECT_THAT(message("\"\xff\""), HasSubstr("messages.json: expected JSON, got \""));
   EXPECT_THAT(message(std::string(100000, '[')), HasSubstr("at most 200 levels"));
   EXPECT_THAT(message(std::string(201, '[') + std::string(201, ']')), HasSubstr("at most 200"));
   EXPECT_EQ(message(std::string(199, '[') + std::string(199, ']')), "parsed");

@@ -1,7 +1,7 @@
 //! The `is...` methods of `str`.
 
 use crate::repr::is_printable;
-use crate::text::{is_cased, is_space};
+use crate::text::{is_capital, is_cased, is_space};
 
 /// `s.name()` for every name that starts with "is".
 pub fn holds(s: &str, name: &str) -> bool {
@@ -16,12 +16,12 @@ pub fn holds(s: &str, name: &str) -> bool {
             s.chars().next().is_some_and(|c| c == '_' || c.is_alphabetic())
                 && s.chars().all(|c| c == '_' || c.is_alphanumeric())
         }
-        "islower" => s.chars().any(is_cased) && !s.chars().any(char::is_uppercase),
+        "islower" => s.chars().any(is_cased) && !s.chars().any(is_capital),
         "isnumeric" => all(|c| c.is_numeric()),
         "isprintable" => s.chars().all(is_printable),
         "isspace" => all(is_space),
         "istitle" => is_title(s),
-        _ => s.chars().any(is_cased) && !s.chars().any(char::is_lowercase),
+        _ => s.chars().any(char::is_uppercase) && s.chars().all(|c| c.is_uppercase() || !is_cased(c)),
     }
 }
 
@@ -74,7 +74,7 @@ fn is_title(s: &str) -> bool {
     let mut after_cased = false;
     let mut any = false;
     for c in s.chars() {
-        if c.is_uppercase() && after_cased || c.is_lowercase() && !after_cased {
+        if is_capital(c) && after_cased || c.is_lowercase() && !after_cased {
             return false;
         }
         after_cased = is_cased(c);

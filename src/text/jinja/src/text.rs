@@ -5,8 +5,18 @@ pub fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
 }
 
+/// Letters of the category Lt, such as U+01C5.
+fn is_titlecase(c: char) -> bool {
+    matches!(c as u32, 0x1c5 | 0x1c8 | 0x1cb | 0x1f2 | 0x1f88..=0x1f8f | 0x1f98..=0x1f9f | 0x1fa8..=0x1faf | 0x1fbc | 0x1fcc | 0x1ffc)
+}
+
+/// What begins a word in a title.
+pub fn is_capital(c: char) -> bool {
+    c.is_uppercase() || is_titlecase(c)
+}
+
 pub fn is_cased(c: char) -> bool {
-    c.is_uppercase() || c.is_lowercase()
+    is_capital(c) || c.is_lowercase()
 }
 
 #[derive(Clone, Copy, PartialEq)]
