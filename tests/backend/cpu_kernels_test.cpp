@@ -70,13 +70,49 @@ TEST_P(CpuKernels, RandomMatricesOfEveryFormatAndShape) {
     }
 }
 
-// Codes at their ends under scales at theirs.
+// What a format is that has no panels yet.
+TEST_P(CpuKernels, TheFilesOwnLayout) {
+  Random random(12);
+  const int64_t rows = 40, columns = 512;
+  for (const Format format : {Format::q4_1, Format::q6_k, Format::bf16})
+    for (const int64_t tokens : {1, 9}) {
+      const PanelMatrix m =
+          PanelMatrix(format, rows, columns, test::random_blocks(format, rows * columns, random),
+                      kernels)
+              .in_the_file(kernels);
+      const ActivationRows x(random.normals(tokens * columns), columns, kernels);
+      EXPECT_LT(test::relative_error(m, x, product(m, x), false), kRounding)
+          << format_info(format).name;
+    }
+}
+
+// Where the f16 scales and minima of a block stand.
+std::vector<size_t> f16_places(Format format) {
+  switch (format) {
+    case Format::q4_1:
+    case Format::q5_1:
+    case Format::q4_k:
+    case Format::q5_k:
+      return {0, 2};
+    case Format::q2_k:
+      return {80, 82};
+    case Format::q3_k:
+      return {108};
+    case Format::q6_k:
+      return {208};
+    default:
+      return {0};
+  }
+}
+
+// Codes and small scales at their ends under scales at theirs.
 TEST_P(CpuKernels, ExtremeBlocks) {
   Random random(2);
-  const int64_t rows = 33, columns = 96;
+  const int64_t rows = 33;
   for (const cpu::FormatKernel& f : kernels.formats) {
     if (!cpu::reads_codes(f.format)) continue;
     const FormatInfo& info = format_info(f.format);
+    const int64_t columns = columns_of(f.format, 3);
     for (const uint16_t scale : {0x0000, 0x0001, 0x03ff, 0x3c00, 0xbc00, 0x7bff}) {
       std::vector<uint8_t> blocks(static_cast<size_t>(format_bytes(f.format, rows * columns)));
       for (size_t at = 0; at < blocks.size(); at += static_cast<size_t>(info.block_bytes)) {
@@ -85,9 +121,8 @@ TEST_P(CpuKernels, ExtremeBlocks) {
         if (f.format == Format::mxfp4)
           blocks[at] = static_cast<uint8_t>(scale >> 8);  // up to 2^-4
         else
-          std::memcpy(&blocks[at], &scale, 2);
-        if (f.format == Format::q4_1 || f.format == Format::q5_1)
-          std::memcpy(&blocks[at + 2], &scale, 2);
+          for (const size_t place : f16_places(f.format))
+            std::memcpy(&blocks[at + place], &scale, 2);
       }
       const PanelMatrix m(f.format, rows, columns, blocks, kernels);
       for (const int64_t tokens : {1, 14}) {
@@ -295,7 +330,7 @@ TEST(CpuPanels, RowsComeBackAsTheDecoderHasThem) {
 TEST(CpuPanels, TakeAsManyBytesAsTheFile) {
   for (const Format format : decodable()) {
     if (!cpu::has_panels(format)) continue;
-    EXPECT_EQ(cpu::panel_bytes(format, 96), format_bytes(format, 16 * 96))
+    EXPECT_EQ(cpu::panel_bytes(format, 768), format_bytes(format, 16 * 768))
         << format_info(format).name;
   }
 }

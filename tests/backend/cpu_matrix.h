@@ -22,17 +22,12 @@ inline cpu::Multiply kernel_for(const cpu::KernelSet& kernels, Format format) {
 struct PanelMatrix {
   PanelMatrix(Format format, int64_t rows, int64_t columns, std::vector<uint8_t> file_rows,
               const cpu::KernelSet& kernels)
-      : file(std::move(file_rows)) {
-    matrix = {.rows = rows,
-              .columns = columns,
-              .format = format,
-              .multiply = kernel_for(kernels, format)};
+      : matrix{.rows = rows,
+               .columns = columns,
+               .format = format,
+               .multiply = kernel_for(kernels, format)},
+        file(std::move(file_rows)) {
     const int64_t row_bytes = format_bytes(format, columns);
-    if (!cpu::has_panels(format)) {
-      matrix.data = file.data();
-      matrix.panel_stride = row_bytes * cpu::kPanelRows;
-      return;
-    }
     matrix.panel_stride = cpu::panel_bytes(format, columns);
     panels.resize(static_cast<size_t>(matrix.panels() * matrix.panel_stride));
     for (int64_t p = 0; p < matrix.panels(); ++p) {
@@ -41,6 +36,14 @@ struct PanelMatrix {
                       columns, panels.data() + p * matrix.panel_stride);
     }
     matrix.data = panels.data();
+  }
+  // The same matrix as it stands in the file, for the kernel that decodes any format.
+  PanelMatrix in_the_file(const cpu::KernelSet& kernels) const {
+    PanelMatrix other = *this;
+    other.matrix.data = other.file.data();
+    other.matrix.panel_stride = format_bytes(matrix.format, matrix.columns) * cpu::kPanelRows;
+    other.matrix.multiply = kernels.generic;
+    return other;
   }
 
   cpu::Matrix matrix;
@@ -54,9 +57,12 @@ struct ActivationRows {
         codes(rows.size()),
         scales(rows.size() / 32 + 1),
         scaled_sums(rows.size() / 32 + 1),
+        half_sums(rows.size() / 16 + 1),
         corners(rows.size() / 32 + 1),
+        half_corners(rows.size() / 16 + 1),
         n(static_cast<int64_t>(rows.size()) / columns) {
-    x = {columns, values.data(), codes.data(), scales.data(), corners.data(), scaled_sums.data()};
+    x = {columns,        values.data(),      codes.data(),        scales.data(),
+         corners.data(), scaled_sums.data(), half_corners.data(), half_sums.data()};
     if (columns % cpu::kBlockColumns != 0) return;
     for (int64_t t = 0; t < n; ++t) kernels.quantize(values.data() + t * columns, x, t);
   }
@@ -70,8 +76,8 @@ struct ActivationRows {
 
   std::vector<float> values;
   std::vector<int8_t> codes;
-  std::vector<float> scales, scaled_sums;
-  std::vector<int32_t> corners;
+  std::vector<float> scales, scaled_sums, half_sums;
+  std::vector<int32_t> corners, half_corners;
   int64_t n;
   cpu::Activations x;
 };
@@ -88,11 +94,10 @@ struct ScratchSpace {
 };
 
 // The largest error over all outputs in units of what rounding may do: each output's error over the
-// sum of its blocks' largest possible products.
+// sum of its blocks' largest possible products. `quantised`: the kernel reads activations so.
 inline double relative_error(const PanelMatrix& m, const ActivationRows& x,
-                             const std::vector<float>& got) {
+                             const std::vector<float>& got, bool quantised) {
   const cpu::Matrix& matrix = m.matrix;
-  const bool quantised = cpu::reads_codes(matrix.format);
   const std::vector<float> weights = decoded(matrix.format, m.file);
   double worst = 0;
   for (int64_t t = 0; t < x.n; ++t)
@@ -114,6 +119,11 @@ inline double relative_error(const PanelMatrix& m, const ActivationRows& x,
       if (std::isnan(got[static_cast<size_t>(t * matrix.rows + r)])) worst = INFINITY;
     }
   return worst;
+}
+
+inline double relative_error(const PanelMatrix& m, const ActivationRows& x,
+                             const std::vector<float>& got) {
+  return relative_error(m, x, got, cpu::reads_codes(m.matrix.format));
 }
 
 }  // namespace plumb::test

@@ -54,7 +54,7 @@ struct FormatKernel {
 struct KernelSet {
   std::string_view name;
 
-  FormatKernel formats[10];  // formats with panels
+  FormatKernel formats[16];  // formats with panels
   Multiply generic;          // any format with a decoder, from the file's layout
 
   // out = weight * x / sqrt(mean(x^2) + eps)

@@ -1,130 +1,182 @@
-// How a block of a panel of codes is read: as it stands in memory (decode), or expanded to one byte
-// per code (prefill). Included by kernels_table.h after kernels_tiles.h.
+// How blocks of 32 columns of a panel of codes are read, one after another: as they stand in memory
+// (decode), or expanded to one byte per code (prefill). Included by kernels_table.h after
+// kernels_tiles.h. Every kind of block has
+//
+//   kParts         scales of a block: one, or two (of columns 0..15 and of 16..31)
+//   kMinimum       minima beside them
+//   kSmallCodes    codes below 128
+//   Reader         start(at) at the first block of a panel, or of a unit of kUnitBlocks blocks in
+//                  kUnitBytes; begin() ... next() around each block
+//   CodeSums       what has to be known of a block's codes besides their products
 
 #include "backend/cpu/panel_blocks.h"
 
 namespace plumb::cpu {
 namespace {
 
-// The corner of a block: in each row's lane the sum of its 32 codes (low half) and the format's
-// offset (high half). Times a token's corner (Activations) it is what the codes alone leave out:
+// f<0>() to f<n - 1>()
+template <int n, typename Function>
+SIMD_INLINE void each_index(Function f) {
+  [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {
+    (f.template operator()<i>(), ...);
+  }
+  (std::make_integer_sequence<int, n>());
+}
+
+// The corner of a part: in each row's lane the sum of its codes (low half) and the format's offset
+// (high half). Times a token's corner (Activations) it is what the codes alone leave out:
 //   sum (code_w - offset) (code_x + zero) = sum code_w code_x + zero sum code_w - offset sum
 //   (code_x + zero)
+// Codes are added up as they pass by, within bytes where these hold the sum of a part.
+template <int kParts, int kOffsetBits, bool kInBytes>
+struct CornerSums {
+  B bytes[kParts];
+  I lanes[kParts];
 
-// A block as it stands in memory.
-template <BlockLayout kLayout>
-struct PackedBlock {
-  static constexpr int kBytes = kLayout.bytes(), kMinimaAt = kLayout.scale_bytes(),
-                       kCodesAt = kLayout.codes_at(), kFifthsAt = kLayout.fifths_at();
-  static constexpr bool kMinimum = kLayout.minimum;
-  // Eight codes of a row add up within a byte.
-  static constexpr bool kSmallCodes = kLayout.bits < 8 && kLayout.table == nullptr;
-
-  SIMD_INLINE F scale(const uint8_t* block) {
-    if constexpr (kLayout.exponent) return Simd::load_e8m0(block);
-    return Simd::load_f16(reinterpret_cast<const uint16_t*>(block));
+  SIMD_METHOD CornerSums() {
+    for (I& l : lanes) l = Simd::set_i(kOffsetBits > 0 ? 1 << (16 + kOffsetBits) : 0);
   }
-  SIMD_INLINE F minimum(const uint8_t* block) {
-    return Simd::load_f16(reinterpret_cast<const uint16_t*>(block + kMinimaAt));
-  }
-  // Unsigned codes of column groups g and g + 4.
+  // The codes of column groups g and g + 4.
   template <int g>
-  SIMD_INLINE void codes(const uint8_t* block, B& low, B& high) {
-    const uint8_t* at = block + kCodesAt + 64 * g;
-    if constexpr (kLayout.bits == 8) {
-      low = Simd::load_b(at);
-      high = Simd::load_b(at + 256);
-      return;
-    }
-    const B both = Simd::load_b(at);
-    low = Simd::low_nibbles(both);
-    high = Simd::high_nibbles(both);
-    if constexpr (kLayout.bits == 5) {
-      const B fifths = Simd::load_b(block + kFifthsAt);
-      low = Simd::template add_fifth_bit<g>(low, fifths);
-      high = Simd::template add_fifth_bit<g + 4>(high, fifths);
-    }
-    if constexpr (kLayout.table != nullptr) {
-      const auto table = Simd::load_table(kLayout.table);
-      low = Simd::look_up(table, low);
-      high = Simd::look_up(table, high);
+  SIMD_METHOD void add(B low, B high) {
+    if constexpr (!kInBytes) {
+      lanes[0] = Simd::add_bytes(lanes[0], low);
+      lanes[kParts - 1] = Simd::add_bytes(lanes[kParts - 1], high);
+    } else if constexpr (kParts == 2) {
+      bytes[0] = g == 0 ? low : Simd::add_b(bytes[0], low);
+      bytes[1] = g == 0 ? high : Simd::add_b(bytes[1], high);
+    } else {
+      const B both = Simd::add_b(low, high);
+      bytes[0] = g == 0 ? both : Simd::add_b(bytes[0], both);
     }
   }
-  // Adds up the codes as they pass by.
-  struct Corner {
-    B bytes;
-    I lanes = Simd::set_i(kLayout.offset_bits > 0 ? 1 << (16 + kLayout.offset_bits) : 0);
-
-    template <int g>
-    SIMD_METHOD void add(B low, B high) {
-      if constexpr (!kSmallCodes)
-        lanes = Simd::add_bytes(Simd::add_bytes(lanes, low), high);
-      else if constexpr (g == 0)
-        bytes = Simd::add_b(low, high);
-      else
-        bytes = Simd::add_b(Simd::add_b(bytes, low), high);
-    }
-    SIMD_METHOD I get(const uint8_t*) const {
-      return kSmallCodes ? Simd::add_bytes(lanes, bytes) : lanes;
-    }
-  };
+  template <typename Reader>
+  SIMD_METHOD I corner(const Reader&, int part) const {
+    return kInBytes ? Simd::add_bytes(lanes[part], bytes[part]) : lanes[part];
+  }
 };
 
-// A block with one byte per code and f32 scales: 16 scales, 16 minima, 16 corners, [8][16 rows][4]
-// codes.
-template <BlockLayout kLayout>
-struct ExpandedBlock {
-  static constexpr int kBytes = kExpandedBlockBytes;
-  static constexpr bool kMinimum = kLayout.minimum;
-  static constexpr bool kSmallCodes = PackedBlock<kLayout>::kSmallCodes;
-  static constexpr int kMinimaAt = 64, kCornersAt = 128, kCodesAt = 192;
-
-  SIMD_INLINE F scale(const uint8_t* block) {
-    return Simd::load(reinterpret_cast<const float*>(block));
-  }
-  SIMD_INLINE F minimum(const uint8_t* block) {
-    return Simd::load(reinterpret_cast<const float*>(block + kMinimaAt));
-  }
-  template <int g>
-  SIMD_INLINE void codes(const uint8_t* block, B& low, B& high) {
-    low = Simd::load_b(block + kCodesAt + 64 * g);
-    high = Simd::load_b(block + kCodesAt + 64 * (g + 4));
-  }
-  struct Corner {
-    template <int g>
-    SIMD_METHOD void add(B, B) {}
-    SIMD_METHOD I get(const uint8_t* block) const { return Simd::load_i(block + kCornersAt); }
-  };
-};
-
-// f<0>() to f<3>(): the column groups g and g + 4 of a block.
-template <typename Function>
-SIMD_INLINE void each_group(Function f) {
-  f.template operator()<0>();
-  f.template operator()<1>();
-  f.template operator()<2>();
-  f.template operator()<3>();
+// With this many panels in a row of blocks, far enough ahead to hide memory and near enough to stay
+// in the first-level cache.
+SIMD_INLINE void prefetch_lines(const uint8_t* at, int bytes) {
+  for (int line = 0; line < bytes; line += 64) __builtin_prefetch(at + kPrefetchBytes + line);
 }
 
 template <BlockLayout kLayout>
-void expand(const uint8_t* panel, int64_t n_blocks, uint8_t* out) {
-  using Block = PackedBlock<kLayout>;
-  using Out = ExpandedBlock<kLayout>;
-  for (int64_t b = 0; b < n_blocks; ++b, panel += Block::kBytes, out += Out::kBytes) {
-    for (int line = 0; line < Block::kBytes; line += 64)
-      __builtin_prefetch(panel + kPrefetchBytes + line);
-    Simd::store(reinterpret_cast<float*>(out), Block::scale(panel));
-    if constexpr (Block::kMinimum)
-      Simd::store(reinterpret_cast<float*>(out + Out::kMinimaAt), Block::minimum(panel));
-    typename Block::Corner corner;
-    each_group([&]<int g>() __attribute__((always_inline)) {
+struct PackedBlock {
+  static constexpr int kUnitBlocks = 1, kUnitBytes = kLayout.bytes();
+  static constexpr int kParts = 1;
+  static constexpr bool kMinimum = kLayout.minimum;
+  static constexpr bool kSmallCodes = kLayout.bits < 8 && kLayout.table == nullptr;
+  using CodeSums = CornerSums<1, kLayout.offset_bits, kSmallCodes>;
+
+  struct Reader {
+    const uint8_t* block;
+
+    SIMD_METHOD void start(const uint8_t* at) { block = at; }
+    SIMD_METHOD void begin() {}
+    SIMD_METHOD void next() { block += kUnitBytes; }
+    SIMD_METHOD void prefetch() const { prefetch_lines(block, kUnitBytes); }
+
+    SIMD_METHOD F scale(int) const {
+      if constexpr (kLayout.exponent) return Simd::load_e8m0(block);
+      return Simd::load_f16(reinterpret_cast<const uint16_t*>(block));
+    }
+    SIMD_METHOD F minimum(int) const {
+      return Simd::load_f16(reinterpret_cast<const uint16_t*>(block + kLayout.scale_bytes()));
+    }
+    // Unsigned codes of column groups g and g + 4.
+    template <int g>
+    SIMD_METHOD void codes(B& low, B& high) const {
+      const uint8_t* at = block + kLayout.codes_at() + 64 * g;
+      if constexpr (kLayout.bits == 8) {
+        low = Simd::load_b(at);
+        high = Simd::load_b(at + 256);
+        return;
+      }
+      const B both = Simd::load_b(at);
+      low = Simd::low_nibbles(both);
+      high = Simd::high_nibbles(both);
+      if constexpr (kLayout.bits == 5) {
+        const B fifths = Simd::load_b(block + kLayout.fifths_at());
+        low = Simd::or_b(low, Simd::template move_bits<g, 4, 1>(fifths));
+        high = Simd::or_b(high, Simd::template move_bits<g + 4, 4, 1>(fifths));
+      }
+      if constexpr (kLayout.table != nullptr) {
+        const auto table = Simd::load_table(kLayout.table);
+        low = Simd::look_up(table, low);
+        high = Simd::look_up(table, high);
+      }
+    }
+  };
+};
+
+// A block with one byte per code and f32 scales: [parts] of 16 scales, 16 minima (if any) and 16
+// corners each, then [8][16 rows][4] codes.
+template <int n_parts, bool has_minimum, bool small_codes>
+struct ExpandedBlock {
+  static constexpr int kParts = n_parts;
+  static constexpr bool kMinimum = has_minimum, kSmallCodes = small_codes;
+  static constexpr int kMinimumAt = 64, kCornerAt = kMinimum ? 128 : 64;
+  static constexpr int kPartBytes = kCornerAt + 64, kCodesAt = kParts * kPartBytes;
+  static constexpr int kUnitBlocks = 1, kUnitBytes = kCodesAt + 512;
+
+  struct Reader {
+    const uint8_t* block;
+
+    SIMD_METHOD void start(const uint8_t* at) { block = at; }
+    SIMD_METHOD void begin() {}
+    SIMD_METHOD void next() { block += kUnitBytes; }
+    SIMD_METHOD void prefetch() const {}
+
+    SIMD_METHOD F scale(int part) const {
+      return Simd::load(reinterpret_cast<const float*>(block + part * kPartBytes));
+    }
+    SIMD_METHOD F minimum(int part) const {
+      return Simd::load(reinterpret_cast<const float*>(block + part * kPartBytes + kMinimumAt));
+    }
+    template <int g>
+    SIMD_METHOD void codes(B& low, B& high) const {
+      low = Simd::load_b(block + kCodesAt + 64 * g);
+      high = Simd::load_b(block + kCodesAt + 64 * (g + 4));
+    }
+  };
+  struct CodeSums {
+    template <int g>
+    SIMD_METHOD void add(B, B) {}
+    SIMD_METHOD I corner(const Reader& reader, int part) const {
+      return Simd::load_i(reader.block + part * kPartBytes + kCornerAt);
+    }
+  };
+};
+
+template <typename Block>
+using Expanded = ExpandedBlock<Block::kParts, Block::kMinimum, Block::kSmallCodes>;
+
+// n blocks from the first of a unit on.
+template <typename Packed>
+void expand(const uint8_t* panel, int64_t n, uint8_t* out) {
+  using Out = Expanded<Packed>;
+  typename Packed::Reader reader;
+  reader.start(panel);
+  for (int64_t b = 0; b < n; ++b, out += Out::kUnitBytes, reader.next()) {
+    reader.begin();
+    reader.prefetch();
+    typename Packed::CodeSums sums;
+    each_index<4>([&]<int g>() __attribute__((always_inline)) {
       B low, high;
-      Block::template codes<g>(panel, low, high);
-      corner.template add<g>(low, high);
+      reader.template codes<g>(low, high);
+      sums.template add<g>(low, high);
       Simd::store_b(out + Out::kCodesAt + 64 * g, low);
       Simd::store_b(out + Out::kCodesAt + 64 * (g + 4), high);
     });
-    Simd::store_i(out + Out::kCornersAt, corner.get(panel));
+    for (int p = 0; p < Out::kParts; ++p) {
+      uint8_t* part = out + p * Out::kPartBytes;
+      Simd::store(reinterpret_cast<float*>(part), reader.scale(p));
+      if constexpr (Out::kMinimum)
+        Simd::store(reinterpret_cast<float*>(part + Out::kMinimumAt), reader.minimum(p));
+      Simd::store_i(part + Out::kCornerAt, sums.corner(reader, p));
+    }
   }
 }
 

@@ -1,83 +1,101 @@
 // Panels of codes times quantised activations. Included by kernels_table.h after kernels_blocks.h.
 //
 // An output is accumulated over the blocks of its row in order, one fused multiply-add per block
-// (two with minima) on an exact integer sum, in narrow (decode) and wide (prefill) tiles alike.
+// (two with minima, and for each half where these have their own scales) on an exact integer sum,
+// in narrow (decode) and wide (prefill) tiles alike.
 
 namespace plumb::cpu {
 namespace {
 
-// Where T tokens' activations of some block on stand.
+// Where the activations of some tokens stand from some block on. Corners and sums are those of the
+// weights' parts: of whole blocks, or of their halves.
+template <int kParts>
 struct Columns {
   const int8_t* codes;
   const float* scales;
   const int32_t* corners;
-  const float* scaled_sums;
+  const float* sums;
   int64_t columns, blocks;  // strides from token to token
 
   Columns(const Activations& x, int64_t token, int64_t block)
       : codes(x.codes + token * x.columns + block * kBlockColumns),
         scales(x.scales + token * x.blocks() + block),
-        corners(x.corners + token * x.blocks() + block),
-        scaled_sums(x.scaled_sums + token * x.blocks() + block),
+        corners((kParts == 1 ? x.corners : x.half_corners) + (token * x.blocks() + block) * kParts),
+        sums((kParts == 1 ? x.scaled_sums : x.half_sums) + (token * x.blocks() + block) * kParts),
         columns(x.columns),
         blocks(x.blocks()) {}
+
+  F scale(int64_t token, int64_t block) const { return Simd::set(scales[token * blocks + block]); }
+  int32_t corner(int64_t token, int64_t block, int part) const {
+    return corners[(token * blocks + block) * kParts + part];
+  }
+  F sum(int64_t token, int64_t block, int part) const {
+    return Simd::set(sums[(token * blocks + block) * kParts + part]);
+  }
 };
 
-// sums[r][t] += panel r times token t over n_blocks blocks.
-template <typename Block, int R, int T, bool kPrefetch>
-SIMD_INLINE void tile(const uint8_t* const* panels, int64_t n_blocks, const Columns& x,
-                      F (&sums)[R][T]) {
-  const uint8_t* panel[R];
-  for (int r = 0; r < R; ++r) panel[r] = panels[r];
+// sums[r][t] += panel r times token t over n_blocks blocks, from the first of a unit on.
+template <typename Block, int R, int T>
+SIMD_INLINE void tile(const uint8_t* const (&panels)[R], int64_t n_blocks,
+                      const Columns<Block::kParts>& x, F (&sums)[R][T]) {
+  constexpr int P = Block::kParts;
+  typename Block::Reader readers[R];
+  F totals[R][T];  // of their own, so that the compiler keeps them in registers
+  for (int r = 0; r < R; ++r) {
+    readers[r].start(panels[r]);
+    for (int t = 0; t < T; ++t) totals[r][t] = sums[r][t];
+  }
   for (int64_t b = 0; b < n_blocks; ++b) {
-    if constexpr (kPrefetch)
-      for (int line = 0; line < Block::kBytes; line += 64)
-        __builtin_prefetch(panel[0] + kPrefetchBytes + line);
-    I dots[R][T];
-    for (int r = 0; r < R; ++r)
-      for (int t = 0; t < T; ++t) dots[r][t] = Simd::zero_i();
-    typename Block::Corner corners[R];
+    for (int r = 0; r < R; ++r) readers[r].begin();
+    readers[0].prefetch();
+    I dots[P][R][T];
+    for (int p = 0; p < P; ++p)
+      for (int r = 0; r < R; ++r)
+        for (int t = 0; t < T; ++t) dots[p][r][t] = Simd::zero_i();
+    typename Block::CodeSums code_sums[R];
     const int8_t* codes = x.codes + b * kBlockColumns;
-    each_group([&]<int g>() __attribute__((always_inline)) {
+    each_index<4>([&]<int g>() __attribute__((always_inline)) {
       B low[R], high[R];
       for (int r = 0; r < R; ++r) {
-        Block::template codes<g>(panel[r], low[r], high[r]);
-        corners[r].template add<g>(low[r], high[r]);
+        readers[r].template codes<g>(low[r], high[r]);
+        code_sums[r].template add<g>(low[r], high[r]);
       }
       for (int t = 0; t < T; ++t)
         for (int r = 0; r < R; ++r)
-          dots[r][t] = Simd::template dot<Block::kSmallCodes>(dots[r][t], low[r],
-                                                              codes + t * x.columns + 4 * g);
+          dots[0][r][t] = Simd::template dot<Block::kSmallCodes>(dots[0][r][t], low[r],
+                                                                 codes + t * x.columns + 4 * g);
       for (int t = 0; t < T; ++t)
         for (int r = 0; r < R; ++r)
-          dots[r][t] = Simd::template dot<Block::kSmallCodes>(dots[r][t], high[r],
-                                                              codes + t * x.columns + 16 + 4 * g);
+          dots[P - 1][r][t] = Simd::template dot<Block::kSmallCodes>(
+              dots[P - 1][r][t], high[r], codes + t * x.columns + 16 + 4 * g);
     });
     for (int r = 0; r < R; ++r) {
-      const I corner = corners[r].get(panel[r]);
-      const F scale = Block::scale(panel[r]);
-      for (int t = 0; t < T; ++t) {
-        const int64_t at = t * x.blocks + b;
-        const F product = Simd::to_float(Simd::dot_halves(dots[r][t], corner, x.corners[at]));
-        sums[r][t] = Simd::fma(product, Simd::mul(scale, Simd::set(x.scales[at])), sums[r][t]);
-      }
-      if constexpr (Block::kMinimum) {
-        const F minimum = Block::minimum(panel[r]);
-        for (int t = 0; t < T; ++t)
-          sums[r][t] = Simd::fma(minimum, Simd::set(x.scaled_sums[t * x.blocks + b]), sums[r][t]);
-      }
-      panel[r] += Block::kBytes;
+      each_index<P>([&]<int p>() __attribute__((always_inline)) {
+        const I corner = code_sums[r].corner(readers[r], p);
+        const F scale = readers[r].scale(p);
+        for (int t = 0; t < T; ++t) {
+          const I exact = Simd::dot_halves(dots[p][r][t], corner, x.corner(t, b, p));
+          totals[r][t] =
+              Simd::fma(Simd::to_float(exact), Simd::mul(scale, x.scale(t, b)), totals[r][t]);
+        }
+        if constexpr (Block::kMinimum)
+          for (int t = 0; t < T; ++t)
+            totals[r][t] = Simd::fma(readers[r].minimum(p), x.sum(t, b, p), totals[r][t]);
+      });
+      readers[r].next();
     }
   }
+  for (int r = 0; r < R; ++r)
+    for (int t = 0; t < T; ++t) sums[r][t] = totals[r][t];
 }
 
 template <typename Block, int T>
 void narrow_tokens(const Matrix& matrix, int64_t panel, const Activations& x, int64_t token,
                    const Output& output) {
-  const uint8_t* data = matrix.data + panel * matrix.panel_stride;
+  const uint8_t* const data[1] = {matrix.data + panel * matrix.panel_stride};
   F sums[1][T];
   for (int t = 0; t < T; ++t) sums[0][t] = Simd::zero();
-  tile<Block, 1, T, true>(&data, x.blocks(), Columns(x, token, 0), sums);
+  tile<Block, 1, T>(data, x.blocks(), Columns<Block::kParts>(x, token, 0), sums);
   for (int t = 0; t < T; ++t) put(sums[0][t], matrix, panel, output, token + t);
 }
 
@@ -113,8 +131,7 @@ template <typename Block, int R, int T>
 void wide_tokens(const Matrix& matrix, const Run& run, const Activations& x, int64_t token,
                  const Output& output, const Scratch& scratch) {
   const uint8_t* panels[R];
-  for (int r = 0; r < R; ++r)
-    panels[r] = scratch.expanded + r * kExpandedBlocks * kExpandedBlockBytes;
+  for (int r = 0; r < R; ++r) panels[r] = scratch.expanded + r * kExpandedPanelBytes;
   float* between = scratch.sums + token * R * kPanelRows;
   F sums[R][T];
   if (run.first) {
@@ -123,26 +140,29 @@ void wide_tokens(const Matrix& matrix, const Run& run, const Activations& x, int
   } else {
     load_sums(between, sums);
   }
-  tile<Block, R, T, false>(panels, run.n_blocks, Columns(x, token, run.first_block), sums);
+  tile<Block, R, T>(panels, run.n_blocks, Columns<Block::kParts>(x, token, run.first_block), sums);
   if (!run.last) return store_sums(sums, between);
   for (int t = 0; t < T; ++t)
     for (int r = 0; r < R; ++r) put(sums[r][t], matrix, run.panel + r, output, token + t);
 }
 
-template <BlockLayout kLayout, int R>
+// The panels are expanded a run of blocks at a time, all runs of about one length.
+template <typename Block, int R>
 void wide_panels(const Matrix& matrix, int64_t panel, const Activations& x, int64_t n_tokens,
                  const Output& output, const Scratch& scratch) {
-  using Block = ExpandedBlock<kLayout>;
-  const int64_t n_blocks = x.blocks(), n_runs = (n_blocks + kExpandedBlocks - 1) / kExpandedBlocks;
+  constexpr int64_t kUnits =
+      kExpandedPanelBytes / (Block::kUnitBlocks * Expanded<Block>::kUnitBytes);
+  static_assert(kUnits > 0);
+  const int64_t n_units = x.blocks() / Block::kUnitBlocks, n_runs = (n_units + kUnits - 1) / kUnits;
   for (int64_t i = 0; i < n_runs; ++i) {
-    const int64_t b = n_blocks * i / n_runs, n = n_blocks * (i + 1) / n_runs - b;
+    const int64_t unit = n_units * i / n_runs, n = n_units * (i + 1) / n_runs - unit;
     for (int r = 0; r < R; ++r)
-      expand<kLayout>(
-          matrix.data + (panel + r) * matrix.panel_stride + b * PackedBlock<kLayout>::kBytes, n,
-          scratch.expanded + r * kExpandedBlocks * kExpandedBlockBytes);
-    const Run run{panel, b, n, b == 0, b + n == n_blocks};
+      expand<Block>(matrix.data + (panel + r) * matrix.panel_stride + unit * Block::kUnitBytes,
+                    n * Block::kUnitBlocks, scratch.expanded + r * kExpandedPanelBytes);
+    const Run run{panel, unit * Block::kUnitBlocks, n * Block::kUnitBlocks, i == 0,
+                  i + 1 == n_runs};
     in_tiles<Simd::kWideTokens>(0, n_tokens, [&]<int T>(int64_t token) {
-      wide_tokens<Block, R, T>(matrix, run, x, token, output, scratch);
+      wide_tokens<Expanded<Block>, R, T>(matrix, run, x, token, output, scratch);
     });
   }
 }
@@ -150,17 +170,16 @@ void wide_panels(const Matrix& matrix, int64_t panel, const Activations& x, int6
 // From this many tokens on, expanding a panel once is cheaper than unpacking it for every tile.
 constexpr int64_t kWideFrom = 12;
 
-template <BlockLayout kLayout>
+template <typename Block>
 void multiply_codes(const Matrix& matrix, int64_t first, int64_t n, const Activations& x,
                     int64_t n_tokens, const Output& output, const Scratch& scratch) {
-  if (n_tokens < kWideFrom)
-    return multiply_narrow<PackedBlock<kLayout>>(matrix, first, n, x, n_tokens, output);
+  if (n_tokens < kWideFrom) return multiply_narrow<Block>(matrix, first, n, x, n_tokens, output);
   int64_t panel = first;
   constexpr int R = Simd::kWidePanels;
   for (; panel + R <= first + n; panel += R)
-    wide_panels<kLayout, R>(matrix, panel, x, n_tokens, output, scratch);
+    wide_panels<Block, R>(matrix, panel, x, n_tokens, output, scratch);
   for (; panel < first + n; ++panel)
-    wide_panels<kLayout, 1>(matrix, panel, x, n_tokens, output, scratch);
+    wide_panels<Block, 1>(matrix, panel, x, n_tokens, output, scratch);
 }
 
 }  // namespace

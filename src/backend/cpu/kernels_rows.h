@@ -43,6 +43,11 @@ void norm(const float* x, const float* weight, float eps, int64_t n, float* out)
   }
 }
 
+// See Activations.
+int32_t corner(int32_t zero, int32_t sum) {
+  return (zero & 0xffff) | static_cast<int32_t>(-static_cast<uint32_t>(sum) << 16);
+}
+
 // Blocks of 32. Codes cover the block's range in 254 steps; a block of nearly equal values takes
 // larger ones, so that code + zero stays within +-1000 and every sum of products is exact in f32.
 void quantize(const float* values, const Activations& to, int64_t row) {
@@ -65,9 +70,14 @@ void quantize(const float* values, const Activations& to, int64_t row) {
     const int32_t sum = Simd::sum_lanes_i(Simd::add_i(low_steps, high_steps));
     const int64_t at = row * n_blocks + b;
     to.scales[at] = scale;
-    to.corners[at] =
-        (Simd::first_lane(zero) & 0xffff) | static_cast<int32_t>(-static_cast<uint32_t>(sum) << 16);
+    to.corners[at] = corner(Simd::first_lane(zero), sum);
     to.scaled_sums[at] = scale * static_cast<float>(sum);
+    if (!to.half_corners) continue;
+    const int32_t low_sum = Simd::sum_lanes_i(low_steps);
+    to.half_corners[2 * at] = corner(Simd::first_lane(zero), low_sum);
+    to.half_corners[2 * at + 1] = corner(Simd::first_lane(zero), sum - low_sum);
+    to.half_sums[2 * at] = scale * static_cast<float>(low_sum);
+    to.half_sums[2 * at + 1] = scale * static_cast<float>(sum - low_sum);
   }
 }
 

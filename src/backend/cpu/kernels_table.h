@@ -9,7 +9,9 @@
 #include "backend/cpu/kernels_blocks.h"
 // blocks before theirs
 #include "backend/cpu/kernels_codes.h"
+// and more blocks
 #include "backend/cpu/kernels_numbers.h"
+#include "backend/cpu/kernels_super.h"
 
 namespace plumb::cpu {
 namespace {
@@ -22,13 +24,19 @@ constexpr KernelSet::CacheKernels cache_kernels() {
 
 constexpr KernelSet kKernels{
     .name = Simd::kName,
-    .formats = {{Format::q4_0, multiply_codes<kQ4_0>, Simd::kDotLabel},
-                {Format::q4_1, multiply_codes<kQ4_1>, Simd::kDotLabel},
-                {Format::q5_0, multiply_codes<kQ5_0>, Simd::kDotLabel},
-                {Format::q5_1, multiply_codes<kQ5_1>, Simd::kDotLabel},
-                {Format::q8_0, multiply_codes<kQ8_0>, Simd::kDotLabel},
-                {Format::iq4_nl, multiply_codes<kIq4Nl>, Simd::kDotLabel},
-                {Format::mxfp4, multiply_codes<kMxfp4>, Simd::kDotLabel},
+    .formats = {{Format::q4_0, multiply_codes<PackedBlock<kQ4_0>>, Simd::kDotLabel},
+                {Format::q4_1, multiply_codes<PackedBlock<kQ4_1>>, Simd::kDotLabel},
+                {Format::q5_0, multiply_codes<PackedBlock<kQ5_0>>, Simd::kDotLabel},
+                {Format::q5_1, multiply_codes<PackedBlock<kQ5_1>>, Simd::kDotLabel},
+                {Format::q8_0, multiply_codes<PackedBlock<kQ8_0>>, Simd::kDotLabel},
+                {Format::iq4_nl, multiply_codes<PackedBlock<kIq4Nl>>, Simd::kDotLabel},
+                {Format::mxfp4, multiply_codes<PackedBlock<kMxfp4>>, Simd::kDotLabel},
+                {Format::q2_k, multiply_codes<SuperBlock<kQ2K>>, Simd::kDotLabel},
+                {Format::q3_k, multiply_codes<SuperBlock<kQ3K>>, Simd::kDotLabel},
+                {Format::q4_k, multiply_codes<SuperBlock<kQ4K>>, Simd::kDotLabel},
+                {Format::q5_k, multiply_codes<SuperBlock<kQ5K>>, Simd::kDotLabel},
+                {Format::q6_k, multiply_codes<SuperBlock<kQ6K>>, Simd::kDotLabel},
+                {Format::iq4_xs, multiply_codes<SuperBlock<kIq4Xs>>, Simd::kDotLabel},
                 {Format::f32, multiply_numbers<F32Column>, "f32"},
                 {Format::f16, multiply_numbers<F16Column>, "f32"},
                 {Format::bf16, multiply_numbers<Bf16Column>, "f32"}},

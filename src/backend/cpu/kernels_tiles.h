@@ -2,6 +2,9 @@
 // tokens as there are, and where a matrix kernel puts its sums. Included by kernels_table.h after
 // kernels_rows.h.
 
+#include <array>
+#include <utility>
+
 #include "backend/cpu/kernels.h"
 
 namespace plumb::cpu {

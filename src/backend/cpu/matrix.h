@@ -27,6 +27,9 @@ struct Activations {
   float* scales = nullptr;       // [n, columns/32]
   int32_t* corners = nullptr;    // [n, columns/32] low half: zero; high half: -sum (code + zero)
   float* scaled_sums = nullptr;  // [n, columns/32] scale * sum (code + zero)
+  // The same two of 16 columns each, for weights that have their scales so; null: not wanted.
+  int32_t* half_corners = nullptr;  // [n, columns/16]
+  float* half_sums = nullptr;       // [n, columns/16]
 
   int64_t blocks() const { return columns / kBlockColumns; }
 };
@@ -70,10 +73,9 @@ struct Scratch {
   float* rows;        // [columns, 16]: a panel decoded to f32, for formats without panels
 };
 
-// Wide prefill tiles read panels expanded to bytes, two panels of this many blocks at a time, which
-// stay in the first-level cache.
-inline constexpr int64_t kExpandedBlocks = 18;
-inline constexpr int64_t kExpandedBlockBytes = kPanelRows * (kBlockColumns + 3 * 4);
-inline constexpr int64_t kExpandedBytes = 2 * kExpandedBlocks * kExpandedBlockBytes;
+// Wide prefill tiles read panels expanded to bytes, two panels of as many blocks as fit in here at
+// a time, which stay in the first-level cache: 18 blocks with minima.
+inline constexpr int64_t kExpandedPanelBytes = 18 * kPanelRows * (kBlockColumns + 3 * 4);
+inline constexpr int64_t kExpandedBytes = 2 * kExpandedPanelBytes;
 
 }  // namespace plumb::cpu

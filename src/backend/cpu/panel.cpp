@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "backend/cpu/panel_super.h"
 #include "base/error.h"
 
 namespace plumb::cpu {
@@ -86,14 +87,40 @@ void unpack_block(const BlockLayout& layout, const uint8_t* packed, int64_t row,
   move_codes(layout, packed + layout.codes_at() + row * 4, 64, block + file.codes_at, 4);
 }
 
-void decode_coded_row(const BlockLayout& layout, const Matrix& matrix, int64_t row, float* out) {
-  constexpr int kLargestBlock = 34;
+// Columns that stand together in panels of codes, and the bytes of 16 rows of them.
+struct Unit {
+  int64_t columns = 0, bytes = 0;  // 0: no codes
+};
+Unit unit_of(Format format) {
+  if (const BlockLayout* layout = code_layout(format)) return {kBlockColumns, layout->bytes()};
+  if (const SuperLayout* layout = super_layout(format)) return {256, layout->bytes()};
+  return {};
+}
+
+// The blocks of n_rows rows, row_bytes apart, -> a zeroed unit.
+void pack_unit(Format format, const uint8_t* blocks, int64_t row_bytes, int64_t n_rows,
+               uint8_t* unit) {
+  const BlockLayout* layout = code_layout(format);
+  if (!layout) return pack_super_blocks(format, blocks, row_bytes, n_rows, unit);
+  for (int64_t row = 0; row < n_rows; ++row)
+    pack_block(*layout, blocks + row * row_bytes, row, unit);
+}
+
+void unpack_unit(Format format, const uint8_t* unit, int64_t row, uint8_t* block) {
+  if (const BlockLayout* layout = code_layout(format))
+    return unpack_block(*layout, unit, row, block);
+  unpack_super_block(format, unit, row, block);
+}
+
+void decode_coded_row(const Matrix& matrix, int64_t row, float* out) {
+  constexpr int kLargestBlock = 210;
   const auto decode = format_info(matrix.format).decode;
   const uint8_t* panel = matrix.data + row / kPanelRows * matrix.panel_stride;
-  for (int64_t b = 0; b < matrix.columns / kBlockColumns; ++b) {
+  const Unit unit = unit_of(matrix.format);
+  for (int64_t k = 0; k < matrix.columns; k += unit.columns, panel += unit.bytes) {
     uint8_t block[kLargestBlock];
-    unpack_block(layout, panel + b * layout.bytes(), row % kPanelRows, block);
-    decode(block, out + b * kBlockColumns, kBlockColumns);
+    unpack_unit(matrix.format, panel, row % kPanelRows, block);
+    decode(block, out + k, unit.columns);
   }
 }
 
@@ -107,17 +134,22 @@ void decode_number_row(const Matrix& matrix, int64_t row, float* out) {
 }  // namespace
 
 bool has_panels(Format format) {
-  return is_number(format) || code_layout(format);
+  return is_number(format) || reads_codes(format);
 }
 
 bool reads_codes(Format format) {
-  return code_layout(format);
+  return unit_of(format).columns > 0;
+}
+
+bool reads_half_sums(Format format) {
+  const SuperLayout* layout = super_layout(format);
+  return layout && layout->parts == 2;
 }
 
 int64_t panel_bytes(Format format, int64_t columns) {
   CHECK(has_panels(format), "format {}", format_info(format).name);
-  const BlockLayout* layout = code_layout(format);
-  if (layout) return columns / kBlockColumns * layout->bytes();
+  const Unit unit = unit_of(format);
+  if (unit.columns > 0) return columns / unit.columns * unit.bytes;
   return columns * kPanelRows * format_info(format).block_bytes;
 }
 
@@ -125,25 +157,23 @@ void pack_panel(Format format, const uint8_t* rows, int64_t n_rows, int64_t colu
                 uint8_t* panel) {
   const int64_t row_bytes = format_bytes(format, columns);
   std::memset(panel, 0, static_cast<size_t>(panel_bytes(format, columns)));
-  const BlockLayout* layout = code_layout(format);
-  if (layout) {
-    const int block_bytes = format_info(format).block_bytes;
-    for (int64_t b = 0; b < columns / kBlockColumns; ++b)
-      for (int64_t r = 0; r < n_rows; ++r)
-        pack_block(*layout, rows + r * row_bytes + b * block_bytes, r, panel + b * layout->bytes());
+  const int block_bytes = format_info(format).block_bytes;
+  const Unit unit = unit_of(format);
+  if (unit.columns > 0) {
+    for (int64_t u = 0; u < columns / unit.columns; ++u)
+      pack_unit(format, rows + u * block_bytes, row_bytes, n_rows, panel + u * unit.bytes);
     return;
   }
-  const auto bytes = static_cast<size_t>(format_info(format).block_bytes);
   for (int64_t r = 0; r < n_rows; ++r)
     for (int64_t k = 0; k < columns; ++k)
-      std::memcpy(panel + static_cast<size_t>(k * kPanelRows + r) * bytes,
-                  rows + r * row_bytes + static_cast<size_t>(k) * bytes, bytes);
+      std::memcpy(panel + (k * kPanelRows + r) * block_bytes,
+                  rows + r * row_bytes + k * block_bytes, static_cast<size_t>(block_bytes));
 }
 
 void decode_row(const Matrix& matrix, int64_t row, float* out) {
-  const BlockLayout* layout = code_layout(matrix.format);
-  if (layout && matrix.panel_stride > 0) return decode_coded_row(*layout, matrix, row, out);
-  if (is_number(matrix.format) && matrix.panel_stride > 0)
+  if (matrix.panel_stride > 0 && reads_codes(matrix.format))
+    return decode_coded_row(matrix, row, out);
+  if (matrix.panel_stride > 0 && is_number(matrix.format))
     return decode_number_row(matrix, row, out);
   const int64_t row_bytes = format_bytes(matrix.format, matrix.columns);
   format_info(matrix.format).decode(matrix.data + row * row_bytes, out, matrix.columns);

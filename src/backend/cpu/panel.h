@@ -16,6 +16,8 @@ bool has_panels(Format format);
 
 // Whether the kernels of the format read quantised activations (or f32 ones).
 bool reads_codes(Format format);
+// And the sums of 16 columns of them.
+bool reads_half_sums(Format format);
 
 // Bytes of one panel.
 int64_t panel_bytes(Format format, int64_t columns);

@@ -42,4 +42,61 @@ inline constexpr BlockLayout kQ8_0{8, false, false, 7, nullptr};
 inline constexpr BlockLayout kIq4Nl{4, false, false, 7, kIq4Table};
 inline constexpr BlockLayout kMxfp4{4, false, true, 7, kFp4Table};
 
+// How the small scales of 256 columns stand in the file, and byte by byte in a panel.
+enum class SmallScales {
+  nibbles,      // Q2_K: 16 bytes, scale in the low nibble, minimum in the high one
+  split_12,     // Q3_K: 16 scales of six bits, less 32, in 12 bytes
+  with_minima,  // Q4_K, Q5_K: 8 scales and 8 minima of six bits in 12 bytes
+  bytes,        // Q6_K: 16 signed bytes
+  split_6       // IQ4_XS: 8 scales of six bits, less 32, in 6 bytes
+};
+
+// 16 rows by 256 columns, for formats whose blocks have small scales under one half float:
+//   scales   16 f16
+//   minima   16 f16, where the format has them: factors of the small minima
+//   small    [bytes][16 rows], see SmallScales
+//   and for each 32 columns
+//   codes    4 to 6 bits: nibbles, as above
+//            2 and 3 bits: [2 halves][16 rows][4], bits 2g and 2g+1 of byte [h][r][j] are column
+//            16h+4g+j
+//   more     3 and 5 bits: [16 rows][4], bit g of byte [r][j] is the top bit of column 4g+j
+//            6 bits: [2 halves][16 rows][4] of two bits, as the codes of 2 bits
+// Weight = scale * small scale * (code - offset) - minimum * small minimum.
+struct SuperLayout {
+  int bits;
+  int parts;  // small scales per 32 columns: 1, or 2 (of columns 0..15 and 16..31)
+  bool minimum;
+  SmallScales small;
+  int offset_bits;       // offset = 1 << offset_bits, 0: none
+  const uint8_t* table;  // 16 values + 128, or null
+
+  constexpr int small_at() const { return minimum ? 64 : 32; }
+  constexpr int small_bytes() const {
+    switch (small) {
+      case SmallScales::nibbles:
+      case SmallScales::bytes:
+        return 16;
+      case SmallScales::split_12:
+      case SmallScales::with_minima:
+        return 12;
+      case SmallScales::split_6:
+        return 6;
+    }
+    return 0;
+  }
+  constexpr int codes_at() const { return small_at() + 16 * small_bytes(); }
+  constexpr int more_at() const { return bits < 4 ? 128 : 256; }  // in the block of 32 columns
+  constexpr int block_bytes() const {
+    return more_at() + (bits == 6 ? 128 : bits % 2 == 1 ? 64 : 0);
+  }
+  constexpr int bytes() const { return codes_at() + 8 * block_bytes(); }
+};
+
+inline constexpr SuperLayout kQ2K{2, 2, true, SmallScales::nibbles, 0, nullptr};
+inline constexpr SuperLayout kQ3K{3, 2, false, SmallScales::split_12, 2, nullptr};
+inline constexpr SuperLayout kQ4K{4, 1, true, SmallScales::with_minima, 0, nullptr};
+inline constexpr SuperLayout kQ5K{5, 1, true, SmallScales::with_minima, 0, nullptr};
+inline constexpr SuperLayout kQ6K{6, 2, false, SmallScales::bytes, 5, nullptr};
+inline constexpr SuperLayout kIq4Xs{4, 1, false, SmallScales::split_6, 7, kIq4Table};
+
 }  // namespace plumb::cpu

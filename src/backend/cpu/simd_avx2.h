@@ -169,6 +169,26 @@ struct Simd {
   SIMD_INLINE I sub_i(I x, I y) {
     return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)};
   }
+  // 16 bytes, widened
+  SIMD_INLINE I load_u8(const uint8_t* p) {
+    const __m128i all = load_16_bytes(p);
+    return {_mm256_cvtepu8_epi32(all), _mm256_cvtepu8_epi32(_mm_srli_si128(all, 8))};
+  }
+  SIMD_INLINE I load_s8(const uint8_t* p) {
+    const __m128i all = load_16_bytes(p);
+    return {_mm256_cvtepi8_epi32(all), _mm256_cvtepi8_epi32(_mm_srli_si128(all, 8))};
+  }
+  // n bits from bit `from` on
+  template <int from, int n>
+  SIMD_INLINE I bits(I x) {
+    const __m256i mask = _mm256_set1_epi32((1 << n) - 1);
+    return {_mm256_and_si256(_mm256_srli_epi32(x.a, from), mask),
+            _mm256_and_si256(_mm256_srli_epi32(x.b, from), mask)};
+  }
+  template <int by>
+  SIMD_INLINE I shift_left(I x) {
+    return {_mm256_slli_epi32(x.a, by), _mm256_slli_epi32(x.b, by)};
+  }
   SIMD_INLINE I load_i(const uint8_t* p) {
     return load_b(p);
   }
@@ -213,15 +233,18 @@ struct Simd {
   SIMD_INLINE B high_nibbles(B x) {
     return low_nibbles({_mm256_srli_epi16(x.a, 4), _mm256_srli_epi16(x.b, 4)});
   }
-  // 16 * (bit `bit` of every byte) added to nibbles
-  template <int bit>
-  SIMD_INLINE B add_fifth_bit(B nibbles, B bits) {
-    const auto half = [](__m256i four, __m256i fifth) {
-      if constexpr (bit < 4) fifth = _mm256_slli_epi16(fifth, 4 - bit);
-      if constexpr (bit > 4) fifth = _mm256_srli_epi16(fifth, bit - 4);
-      return _mm256_or_si256(four, _mm256_and_si256(fifth, _mm256_set1_epi8(16)));
+  // n bits of every byte, from bit `from` to bit `to`, and nothing else
+  template <int from, int to, int n>
+  SIMD_INLINE B move_bits(B x) {
+    const auto half = [](__m256i bytes) {
+      if constexpr (from < to) bytes = _mm256_slli_epi16(bytes, to - from);
+      if constexpr (from > to) bytes = _mm256_srli_epi16(bytes, from - to);
+      return _mm256_and_si256(bytes, _mm256_set1_epi8(static_cast<char>(((1 << n) - 1) << to)));
     };
-    return {half(nibbles.a, bits.a), half(nibbles.b, bits.b)};
+    return {half(x.a), half(x.b)};
+  }
+  SIMD_INLINE B or_b(B x, B y) {
+    return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)};
   }
   using Table = __m256i;  // 16 bytes, twice
   SIMD_INLINE Table load_table(const uint8_t* p) {

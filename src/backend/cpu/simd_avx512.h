@@ -85,6 +85,22 @@ struct Simd {
   SIMD_INLINE I add_i(I a, I b) { return _mm512_add_epi32(a, b); }
   SIMD_INLINE I load_i(const uint8_t* p) { return _mm512_loadu_si512(p); }
   SIMD_INLINE void store_i(uint8_t* p, I x) { _mm512_storeu_si512(p, x); }
+  // 16 bytes, widened
+  SIMD_INLINE I load_u8(const uint8_t* p) {
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  SIMD_INLINE I load_s8(const uint8_t* p) {
+    return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  // n bits from bit `from` on
+  template <int from, int n>
+  SIMD_INLINE I bits(I x) {
+    return _mm512_and_si512(_mm512_srli_epi32(x, from), _mm512_set1_epi32((1 << n) - 1));
+  }
+  template <int by>
+  SIMD_INLINE I shift_left(I x) {
+    return _mm512_slli_epi32(x, by);
+  }
   SIMD_INLINE I sub_i(I a, I b) { return _mm512_sub_epi32(a, b); }
   SIMD_INLINE F to_float(I a) { return _mm512_cvtepi32_ps(a); }
   SIMD_INLINE I round_to_int(F a) { return _mm512_cvtps_epi32(a); }  // to nearest even
@@ -100,14 +116,14 @@ struct Simd {
   SIMD_INLINE B high_nibbles(B x) {
     return _mm512_and_si512(_mm512_srli_epi16(x, 4), _mm512_set1_epi8(15));
   }
-  // 16 * (bit `bit` of every byte) added to nibbles
-  template <int bit>
-  SIMD_INLINE B add_fifth_bit(B nibbles, B bits) {
-    __m512i moved = bits;
-    if constexpr (bit < 4) moved = _mm512_slli_epi16(bits, 4 - bit);
-    if constexpr (bit > 4) moved = _mm512_srli_epi16(bits, bit - 4);
-    return _mm512_or_si512(nibbles, _mm512_and_si512(moved, _mm512_set1_epi8(16)));
+  // n bits of every byte, from bit `from` to bit `to`, and nothing else
+  template <int from, int to, int n>
+  SIMD_INLINE B move_bits(B x) {
+    if constexpr (from < to) x = _mm512_slli_epi16(x, to - from);
+    if constexpr (from > to) x = _mm512_srli_epi16(x, from - to);
+    return _mm512_and_si512(x, _mm512_set1_epi8(static_cast<char>(((1 << n) - 1) << to)));
   }
+  SIMD_INLINE B or_b(B a, B b) { return _mm512_or_si512(a, b); }
   using Table = __m512i;  // 16 bytes, repeated in every 128 bits
   SIMD_INLINE Table load_table(const uint8_t* p) {
     return _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(p)));

@@ -131,6 +131,20 @@ struct Simd {
   SIMD_INLINE I sub_i(const I& a, const I& b) {
     return each<I>([&](int i) { return a.v[i] - b.v[i]; });
   }
+  SIMD_INLINE I load_u8(const uint8_t* p) {
+    return each<I>([&](int i) { return p[i]; });
+  }
+  SIMD_INLINE I load_s8(const uint8_t* p) {
+    return each<I>([&](int i) { return static_cast<int8_t>(p[i]); });
+  }
+  template <int from, int n>
+  SIMD_INLINE I bits(const I& x) {
+    return each<I>([&](int i) { return x.v[i] >> from & ((1 << n) - 1); });
+  }
+  template <int by>
+  SIMD_INLINE I shift_left(const I& x) {
+    return each<I>([&](int i) { return x.v[i] << by; });
+  }
   SIMD_INLINE I load_i(const uint8_t* p) {
     I out;
     std::memcpy(out.v, p, sizeof out.v);
@@ -166,10 +180,13 @@ struct Simd {
   SIMD_INLINE B high_nibbles(const B& x) {
     return each<B>([&](int i) { return static_cast<uint8_t>(x.v[i] >> 4); });
   }
-  template <int bit>
-  SIMD_INLINE B add_fifth_bit(const B& nibbles, const B& bits) {
+  template <int from, int to, int n>
+  SIMD_INLINE B move_bits(const B& x) {
     return each<B>(
-        [&](int i) { return static_cast<uint8_t>(nibbles.v[i] | (bits.v[i] >> bit & 1) << 4); });
+        [&](int i) { return static_cast<uint8_t>((x.v[i] >> from & ((1 << n) - 1)) << to); });
+  }
+  SIMD_INLINE B or_b(const B& a, const B& b) {
+    return each<B>([&](int i) { return static_cast<uint8_t>(a.v[i] | b.v[i]); });
   }
   SIMD_INLINE Table load_table(const uint8_t* p) {
     return each<Table>([&](int i) { return p[i]; });

@@ -31,6 +31,7 @@ void multiply(const Worker& w, const Matrix& matrix, const Activations& x, int64
 
 void Input::ask_for(const Matrix& matrix) {
   codes = codes || reads_codes(matrix.format);
+  halves = halves || reads_half_sums(matrix.format);
 }
 
 Activations Input::prepare(const Worker& w, int64_t n, const int32_t* row_of) const {
@@ -38,6 +39,7 @@ Activations Input::prepare(const Worker& w, int64_t n, const int32_t* row_of) co
   Activations x = own ? w.space().own : w.run.workspace.shared;
   x.columns = columns;
   if (!norm) x.values = from;
+  if (!halves) x.half_corners = nullptr;
   const auto rows = own ? Worker::Range{0, n} : w.share(n);
   for (int64_t i = rows.begin; i < rows.end; ++i) {
     const float* row = from + (row_of ? row_of[i] : i) * columns;

@@ -16,6 +16,8 @@ Activations carve_activations(int64_t values, Carver& carver) {
   x.scales = carver.take<float>(blocks);
   x.corners = carver.take<int32_t>(blocks);
   x.scaled_sums = carver.take<float>(blocks);
+  x.half_corners = carver.take<int32_t>(2 * blocks);
+  x.half_sums = carver.take<float>(2 * blocks);
   return x;
 }
 
