@@ -1,0 +1,42 @@
+#pragma once
+// One measurement at a time on each device of the machine: two would share its memory bus and both
+// be wrong. The lock is the kernel's (flock) on a file that everybody can open, so that it ends with
+// its process whatever happens to it; what stands in the file only tells others who measures.
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace plumb {
+
+// Where the locks are: $PLUMB_LOCK_FOLDER, else /tmp, which all users of the machine share.
+std::filesystem::path lock_folder();
+
+class DeviceLock {
+ public:
+  // Who holds it, as it stands in the file: "plumb bench -m x.gguf (process 123)".
+  using OnWait = std::function<void(const std::string& holder)>;
+
+  // Of a device ("cpu"), for a command as the user typed it. Where another process holds it: Error
+  // with its name or, where on_wait is given, that is called once and the lock waited for. A process
+  // started by the holder with inherited_lock() in its environment shares the lock instead. Error:
+  // the file cannot be opened.
+  DeviceLock(std::string_view device, std::string_view command, const OnWait& on_wait = {},
+             const std::filesystem::path& folder = lock_folder());
+  ~DeviceLock();
+  DeviceLock(const DeviceLock&) = delete;
+  DeviceLock& operator=(const DeviceLock&) = delete;
+
+  bool is_inherited() const { return fd_ < 0; }
+
+ private:
+  int fd_ = -1;  // -1: a parent holds the lock
+};
+
+// For the environment of commands that measure on the holder's behalf.
+inline constexpr const char* kInheritedLock = "PLUMB_LOCK_HELD_BY";
+std::string inherited_lock();  // its value: this process
+
+}  // namespace plumb
