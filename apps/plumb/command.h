@@ -11,6 +11,7 @@ namespace plumb {
 using CommandFunction = int(std::vector<std::string> words);
 
 CommandFunction run_command, chat_command, tokenize_command, detokenize_command, template_command,
-    logits_command, info_command, plan_command, check_command, ppl_command, profile_command;
+    logits_command, info_command, plan_command, check_command, ppl_command, profile_command,
+    probe_command;
 
 }  // namespace plumb

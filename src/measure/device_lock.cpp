@@ -68,8 +68,8 @@ void sign(int fd, std::string_view command) {
   const std::string line =
       process_tag(inherited_lock()) + std::string(command.substr(0, kLongestCommand)) + "\n";
   // Failures cost others the name, nothing else.
-  if (::ftruncate(fd, 0) == 0)
-    [[maybe_unused]] const ssize_t n = ::pwrite(fd, line.data(), line.size(), 0);
+  if (::ftruncate(fd, 0) == 0) [[maybe_unused]]
+    const ssize_t n = ::pwrite(fd, line.data(), line.size(), 0);
 }
 
 bool is_parents(const std::string& line) {

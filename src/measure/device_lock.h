@@ -1,7 +1,7 @@
 #pragma once
 // One measurement at a time on each device of the machine: two would share its memory bus and both
-// be wrong. The lock is the kernel's (flock) on a file that everybody can open, so that it ends with
-// its process whatever happens to it; what stands in the file only tells others who measures.
+// be wrong. The lock is the kernel's (flock) on a file that everybody can open, so that it ends
+// with its process whatever happens to it; what stands in the file only tells others who measures.
 
 #include <filesystem>
 #include <functional>
@@ -20,9 +20,9 @@ class DeviceLock {
   using OnWait = std::function<void(const std::string& holder)>;
 
   // Of a device ("cpu"), for a command as the user typed it. Where another process holds it: Error
-  // with its name or, where on_wait is given, that is called once and the lock waited for. A process
-  // started by the holder with inherited_lock() in its environment shares the lock instead. Error:
-  // the file cannot be opened.
+  // with its name or, where on_wait is given, that is called once and the lock waited for. A
+  // process started by the holder with inherited_lock() in its environment shares the lock instead.
+  // Error: the file cannot be opened.
   DeviceLock(std::string_view device, std::string_view command, const OnWait& on_wait = {},
              const std::filesystem::path& folder = lock_folder());
   ~DeviceLock();

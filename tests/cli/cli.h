@@ -23,6 +23,7 @@ class Cli : public ::testing::Test {
     ProgramOptions o;
     o.environment = {{"PLUMB_CACHE", models().string()},
                      {"HOME", folder_.path().string()},
+                     {"PLUMB_LOCK_FOLDER", folder_.path().string()},
                      {"NO_COLOR", ""},
                      {"TERM", "xterm"},
                      {"LC_ALL", "C.UTF-8"}};

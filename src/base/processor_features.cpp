@@ -1,0 +1,63 @@
+#include "base/processor_features.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+namespace plumb {
+namespace {
+
+enum class Register { eax, ecx };
+
+// Features that clang 14 has no name for. All work on registers for which __builtin_cpu_supports
+// also asks the operating system.
+bool has_bit(unsigned leaf, unsigned subleaf, Register in, int bit) {
+  unsigned eax, ebx, ecx, edx;
+  if (!__get_cpuid_count(leaf, subleaf, &eax, &ebx, &ecx, &edx)) return false;
+  return (in == Register::eax ? eax : ecx) >> bit & 1;
+}
+
+}  // namespace
+
+bool has_avx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         has_bit(1, 0, Register::ecx, 29);
+}
+bool has_avx_vnni() {
+  return has_avx2() && has_bit(7, 1, Register::eax, 4);
+}
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+bool has_avx512_vnni() {
+  return has_avx512() && __builtin_cpu_supports("avx512vnni");
+}
+bool has_avx512_bf16() {
+  return has_avx512() && has_bit(7, 1, Register::eax, 5);
+}
+
+}  // namespace plumb
+
+#else
+
+namespace plumb {
+
+bool has_avx2() {
+  return false;
+}
+bool has_avx_vnni() {
+  return false;
+}
+bool has_avx512() {
+  return false;
+}
+bool has_avx512_vnni() {
+  return false;
+}
+bool has_avx512_bf16() {
+  return false;
+}
+
+}  // namespace plumb
+
+#endif
