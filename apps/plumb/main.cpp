@@ -38,6 +38,7 @@ constexpr Command kCommands[] = {
     {"check", "a backend against the reference, step by step", check_command},
     {"ppl", "perplexity of a text, and what a configuration costs in quality", ppl_command},
     {"profile", "where the time goes, step by step", profile_command},
+    {"bench", "tokens per second, in llama-bench's tests and formats", bench_command},
     {"probe", "the limits of the machine", probe_command},
 };
 

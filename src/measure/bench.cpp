@@ -1,0 +1,183 @@
+#include "measure/bench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <map>
+
+#include "base/error.h"
+#include "base/machine.h"
+#include "generate/generate.h"
+#include "measure/bandwidth.h"
+
+namespace plumb {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+PlanOptions plan_options(const BenchSetup& setup, int64_t n_positions) {
+  return {.cache_k = setup.type_k,
+          .cache_v = setup.type_v,
+          .n_positions = n_positions,
+          .max_batch = std::min(setup.n_batch, setup.n_ubatch)};
+}
+
+EngineOptions engine_options(const BenchSetup& setup, int64_t n_positions,
+                             const BenchOptions& options) {
+  return {.backend = {.name = options.backend, .n_threads = setup.n_threads, .cpu = options.cpu},
+          .plan = plan_options(setup, n_positions)};
+}
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  ::gmtime_r(&now, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%FT%TZ", &utc);
+  return text;
+}
+
+std::string size_label(int64_t n) {
+  const auto x = static_cast<double>(n);
+  if (x >= 1e10) return fmt::format("{:.0f}B", x / 1e9);
+  if (x >= 1e9) return fmt::format("{:.1f}B", x / 1e9);
+  return fmt::format("{:.0f}M", x / 1e6);
+}
+
+// Sizes and the format of most bytes.
+void describe(const gguf::File& file, BenchResult& result) {
+  std::map<Format, int64_t> bytes;
+  for (int64_t i = 0; i < file.n_tensors(); ++i) {
+    const auto tensor = file.tensor(i);
+    const auto size = static_cast<int64_t>(tensor.data.size());
+    result.model_size += size;
+    bytes[tensor.format] += size;
+    result.model_n_params = saturating_add(result.model_n_params, tensor.n_elements());
+  }
+  const auto most = std::ranges::max_element(bytes, {}, [](const auto& b) { return b.second; });
+  const std::string_view format = most == bytes.end() ? "" : format_info(most->first).name;
+  result.model_type = fmt::format("{} {} {}", file.metadata().string("general.architecture"),
+                                  size_label(result.model_n_params), format);
+}
+
+// The same ids in every run (xorshift, Marsaglia 2003).
+std::vector<int32_t> random_ids(int64_t n, int64_t n_vocab) {
+  std::vector<int32_t> ids(static_cast<size_t>(n));
+  uint64_t x = 88172645463325252u;
+  for (int32_t& id : ids) {
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    id = static_cast<int32_t>(x % static_cast<uint64_t>(n_vocab));
+  }
+  return ids;
+}
+
+}  // namespace
+
+double tokens_per_second(const BenchTest& test, int64_t ns) {
+  return 1e9 * static_cast<double>(test.n_prompt + test.n_gen) / static_cast<double>(ns);
+}
+
+void check_setup(const BenchSetup& setup, int64_t n_positions) {
+  const auto file = gguf::File::open(setup.model);
+  const ModelDesc model = load_model_desc(file);
+  compile(model, with_defaults(plan_options(setup, n_positions), model));
+}
+
+Bench::Bench(const BenchSetup& setup, int64_t n_positions, const BenchOptions& options)
+    : setup_(setup),
+      options_(options),
+      engine_(setup.model, engine_options(setup, n_positions, options)),
+      session_(engine_),
+      tokens_(random_ids(n_positions, engine_.plan().n_vocab)) {
+  if (options.with_sampling) sampler_.emplace(make_sampler(engine_, {.seed = 1}, true));
+}
+
+void Bench::feed_prompt(int64_t n) {
+  const auto begin = session_.ids().size();
+  std::span<const int32_t> ids = std::span(tokens_).subspan(begin, static_cast<size_t>(n));
+  while (!ids.empty()) {
+    const auto piece = ids.first(std::min(ids.size(), static_cast<size_t>(setup_.n_batch)));
+    session_.feed(piece);
+    ids = ids.subspan(piece.size());
+  }
+}
+
+void Bench::generate(int64_t n) {
+  if (n == 0) return;
+  int32_t id = tokens_[session_.ids().size()];
+  for (int64_t i = 0; i < n; ++i) {
+    session_.feed({&id, 1});
+    if (sampler_) {
+      id = sampler_->sample(session_.logits().first(static_cast<size_t>(sampler_->n_vocab())));
+      sampler_->accept(id);
+    } else if (i + 1 < n) {
+      id = tokens_[session_.ids().size()];
+    }
+  }
+}
+
+// What is there already of the depth was made of the same tokens.
+void Bench::fill_to(int64_t depth) {
+  const auto held = static_cast<int64_t>(std::ranges::mismatch(session_.ids(), tokens_).in1 -
+                                         session_.ids().begin());
+  session_.truncate(std::min(depth, held));
+  if (held < depth) feed_prompt(depth - held);
+}
+
+int64_t Bench::time_once(const BenchTest& test) {
+  fill_to(test.n_depth);
+  if (sampler_) {
+    sampler_->reset();
+    sampler_->read(session_.ids());
+  }
+  const auto start = Clock::now();
+  feed_prompt(test.n_prompt);
+  generate(test.n_gen);
+  const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start);
+  return std::max<int64_t>(1, ns.count());
+}
+
+// More threads than processors read no faster.
+void Bench::measure_limits(BenchResult& result) const {
+  const int n_threads = std::min(setup_.n_threads, usable_processors());
+  result.read_limits.push_back(measure_read_bandwidth(n_threads));
+  const std::vector<PeakKernel> kernels = peak_kernels();
+  const auto of = [&](Arithmetic a) {
+    return std::ranges::find(kernels, a, &PeakKernel::arithmetic);
+  };
+  auto kernel = of(result.arithmetic);
+  if (kernel == kernels.end()) kernel = of(Arithmetic::f32);
+  result.macs_limits.push_back(measure_peak(*kernel, n_threads));
+  result.limits = {*std::ranges::max_element(result.read_limits),
+                   *std::ranges::max_element(result.macs_limits)};
+}
+
+BenchResult Bench::run(const BenchTest& test,
+                       const std::function<void(const std::string&)>& progress) {
+  const auto tell = [&](const std::string& what) {
+    if (progress) progress(what);
+  };
+  BenchResult result{.test_time = utc_now(),
+                     .work = work_of(engine_.plan(), test, setup_.n_batch),
+                     .arithmetic = arithmetic_of(engine_.plan()),
+                     .weight_bytes_per_token = weight_bytes_per_token(engine_.plan()),
+                     .backend = engine_.backend().name()};
+  describe(engine_.file(), result);
+  if (options_.measure_limits) measure_limits(result);
+  if (options_.warm_up) {
+    tell("warm-up");
+    time_once({test.n_prompt, std::min<int64_t>(test.n_gen, 1), test.n_depth});
+  }
+  const StateMeter meter;
+  for (int i = 1; i <= options_.repetitions; ++i) {
+    tell(fmt::format("run {}/{}", i, options_.repetitions));
+    result.samples_ns.push_back(time_once(test));
+  }
+  result.state = meter.state();
+  if (options_.measure_limits) measure_limits(result);
+  return result;
+}
+
+}  // namespace plumb

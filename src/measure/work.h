@@ -1,0 +1,34 @@
+#pragma once
+// What a test of `bench` asks of the machine by the plan, and the least time the machine could take
+// for it.
+
+#include "measure/bench_cases.h"
+#include "measure/peaks.h"
+#include "plan/plan.h"
+
+namespace plumb {
+
+struct Work {
+  double prompt_bytes = 0, gen_bytes = 0;  // read: weights once per batch, the cache once per batch
+  double prompt_macs = 0, gen_macs = 0;    // multiply-adds
+  double bytes() const { return prompt_bytes + gen_bytes; }
+  double macs() const { return prompt_macs + gen_macs; }
+};
+
+// Prompts are handed over n_batch tokens at a time and computed as many together as the plan
+// allows.
+Work work_of(const Plan& plan, const BenchTest& test, int64_t n_batch);
+
+// The arithmetic that most of the plan's weights are made for.
+Arithmetic arithmetic_of(const Plan& plan);
+
+struct Limits {
+  double read = 0;  // bytes per second; 0: not measured
+  double macs = 0;  // multiply-adds per second, of the plan's arithmetic
+};
+
+// Reading a prompt is bound by multiply-adds, generating by reads: seconds of both together; 0
+// where a limit that is needed was not measured.
+double least_seconds(const Work& work, const Limits& limits);
+
+}  // namespace plumb
