@@ -28,7 +28,7 @@ struct BenchResult {
   std::vector<int64_t> samples_ns;  // one per repetition
   std::string test_time;            // when it began: "2026-01-31T12:00:00Z"
   Work work;
-  Arithmetic arithmetic;
+  Arithmetic arithmetic = Arithmetic::f32;
   Limits limits;                    // the larger of those measured before and after
   std::vector<double> read_limits;  // as they were measured, bytes per second
   std::vector<double> macs_limits;  // multiply-adds per second

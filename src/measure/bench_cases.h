@@ -30,6 +30,7 @@ struct BenchTest {
   int64_t n_prompt, n_gen;  // tokens read together, then tokens one at a time
   int64_t n_depth;          // positions in the cache before
   int64_t n_positions() const { return n_prompt + n_gen + n_depth; }
+  bool operator==(const BenchTest&) const = default;
 };
 std::string test_name(const BenchTest& test);  // "pp512", "tg128 @ d2048", "pp512+tg128"
 

@@ -39,15 +39,17 @@ Work work_of(const Plan& plan, const BenchTest& test, int64_t n_batch) {
 }
 
 Arithmetic arithmetic_of(const Plan& plan) {
-  int64_t bytes[3] = {};
-  for (const Step& step : plan.steps)
+  int64_t numbers[3] = {};
+  for (const Step& step : plan.steps) {
+    if (std::holds_alternative<Embed>(step.args)) continue;  // a row is looked up
     for (const Tensor* t : weights_of(step)) {
       const Arithmetic a = format_info(t->format).block_elems > 1 ? Arithmetic::dot8
                            : t->format == Format::bf16            ? Arithmetic::bf16
                                                                   : Arithmetic::f32;
-      bytes[static_cast<size_t>(a)] += t->bytes();
+      numbers[static_cast<size_t>(a)] += t->elements();
     }
-  return static_cast<Arithmetic>(std::max_element(bytes, bytes + 3) - bytes);
+  }
+  return static_cast<Arithmetic>(std::max_element(numbers, numbers + 3) - numbers);
 }
 
 double least_seconds(const Work& work, const Limits& limits) {
