@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -10,9 +9,6 @@
 
 namespace plumb {
 namespace {
-
-constexpr int kFewestRanked = 8;  // 2 / 2^8 < 1 %
-constexpr int kMostExact = 100;   // pairs; beyond, ranks are normal enough
 
 std::vector<double> logs(std::span<const double> values) {
   std::vector<double> out;
@@ -43,16 +39,6 @@ RatioEstimate student(std::span<const double> differences, double confidence) {
   return from_logs(middle, middle - half, middle + half);
 }
 
-// Means of all pairs of values, each with itself too, in order.
-std::vector<double> pair_means(std::span<const double> x) {
-  std::vector<double> means;
-  means.reserve(x.size() * (x.size() + 1) / 2);
-  for (size_t i = 0; i < x.size(); ++i)
-    for (size_t j = i; j < x.size(); ++j) means.push_back((x[i] + x[j]) / 2);
-  std::ranges::sort(means);
-  return means;
-}
-
 // The continued fraction of the incomplete beta function (Abramowitz & Stegun 26.5.8), by Lentz's
 // method.
 double beta_fraction(double a, double b, double x) {
@@ -80,10 +66,6 @@ double both_tails(double t, double degrees) {
   return 1 - front * beta_fraction(b, a, 1 - x) / b;
 }
 
-double normal_quantile(double confidence) {
-  return student_t(confidence, 1e7);
-}
-
 }  // namespace
 
 double student_t(double confidence, double degrees) {
@@ -96,27 +78,14 @@ double student_t(double confidence, double degrees) {
   return high;
 }
 
-// Below kMostExact by counting the subsets of the ranks 1..n with each sum: every one is equally
-// likely to be the ranks of the positive differences.
-int signed_rank_cut(double confidence, int n) {
-  const double tail = (1 - confidence) / 2, pairs = n * (n + 1) / 2.0;
-  if (n > kMostExact) {
-    const double deviation = std::sqrt(pairs * (2 * n + 1) / 12);
-    return static_cast<int>(std::floor(pairs / 2 - normal_quantile(confidence) * deviation - 0.5));
+int sign_cut(double confidence, int n) {
+  const double tail = (1 - confidence) / 2;
+  double share = std::exp2(-n), below = 0;  // P(exactly k), P(at most k)
+  for (int k = 0;; ++k) {
+    below += share;
+    if (below > tail) return k - 1;
+    share *= static_cast<double>(n - k) / (k + 1);
   }
-  std::vector<double> share{1.0};  // of the subsets, by sum
-  for (int rank = 1; rank <= n; ++rank) {
-    std::vector<double> next(share.size() + static_cast<size_t>(rank));
-    for (size_t sum = 0; sum < share.size(); ++sum) {
-      next[sum] += share[sum] / 2;
-      next[sum + static_cast<size_t>(rank)] += share[sum] / 2;
-    }
-    share = std::move(next);
-  }
-  double below = 0;
-  int k = -1;
-  while ((below += share[static_cast<size_t>(k + 1)]) <= tail) ++k;
-  return k;
 }
 
 RatioEstimate paired_ratio(std::span<const double> a, std::span<const double> b,
@@ -124,12 +93,12 @@ RatioEstimate paired_ratio(std::span<const double> a, std::span<const double> b,
   CHECK(a.size() == b.size() && a.size() >= 2, "{} and {} rates", a.size(), b.size());
   std::vector<double> differences;
   for (size_t i = 0; i < a.size(); ++i) differences.push_back(std::log(b[i] / a[i]));
-  const int n = static_cast<int>(a.size());
-  const int cut = n >= kFewestRanked ? signed_rank_cut(confidence, n) : -1;
+  const int cut = sign_cut(confidence, static_cast<int>(a.size()));
   if (cut < 0) return student(differences, confidence);
-  const std::vector<double> means = pair_means(differences);
+  std::ranges::sort(differences);
   const auto outside = static_cast<size_t>(cut);
-  return from_logs(median(means), means[outside], means[means.size() - 1 - outside]);
+  return from_logs(median(differences), differences[outside],
+                   differences[differences.size() - 1 - outside]);
 }
 
 RatioEstimate unpaired_ratio(std::span<const double> a, std::span<const double> b,

@@ -14,11 +14,12 @@ struct RatioEstimate {
 };
 
 // From rates that were measured in turns: a[i] and b[i] next to each other in time. With 8 pairs or
-// more the Hodges-Lehmann estimate and the signed-rank interval (Hollander & Wolfe, Nonparametric
-// Statistical Methods, 3.2 and 3.3): where A and B are the same program and take turns in going
-// first, a pair's log-ratio is as likely to be x as -x, which is all they assume: the noise may
-// have any tails. With fewer pairs, of which no ranks can be that sure, Student's t. At least two
-// pairs.
+// more the median of their ratios and its interval by the sign test (Hollander & Wolfe,
+// Nonparametric Statistical Methods, 3.4 to 3.6): where A and B are the same program and take turns
+// in going first, B is as likely the faster of a pair as the slower, which is all that it assumes.
+// Where other programs come and go, some pairs differ by a percent and some by half: ranks and
+// means give the bad ones more to say (docs/experiments.md). With fewer pairs, of which no signs
+// can be that sure, Student's t. At least two pairs.
 RatioEstimate paired_ratio(std::span<const double> a, std::span<const double> b,
                            double confidence = kConfidence);
 
@@ -31,8 +32,8 @@ double relative_range(std::span<const double> values);  // (largest - smallest) 
 
 // The t that |T| exceeds with probability 1 - confidence.
 double student_t(double confidence, double degrees_of_freedom);
-// How many of the smallest pair means lie outside the signed-rank interval on each side: the
-// largest k with P(T <= k) <= (1 - confidence) / 2 for T of n pairs; -1: none, n is too small.
-int signed_rank_cut(double confidence, int n);
+// How many of n values lie outside the interval of their median on each side: the largest k with
+// P(at most k of n coins show heads) <= (1 - confidence) / 2; -1: none, n is too small.
+int sign_cut(double confidence, int n);
 
 }  // namespace plumb

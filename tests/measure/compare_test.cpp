@@ -148,7 +148,7 @@ TEST(CompareRounds, TurnsSeeThroughAChangingMachine) {
   EXPECT_EQ(rounds(12, 0.95).verdict(), Verdict::worse);
   EXPECT_EQ(rounds(12, 1.05).verdict(), Verdict::better);
   EXPECT_EQ(rounds(12, 1).verdict(), Verdict::no_difference);
-  EXPECT_EQ(rounds(5, 0.9).verdict(), Verdict::worse) << "fewer than ranks need";
+  EXPECT_EQ(rounds(5, 0.9).verdict(), Verdict::worse) << "fewer than signs need";
   EXPECT_THROW(rounds(2, 0.9), Error);
 }
 
