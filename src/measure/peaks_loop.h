@@ -3,6 +3,7 @@
 // that everything here is in an unnamed namespace.
 
 #include <cstdint>
+#include <utility>
 
 namespace plumb::peaks {
 namespace {
@@ -21,18 +22,21 @@ inline __attribute__((always_inline)) void hide(Register& r) {
 }
 
 // Unit: Sum and In (register types), zero(), left(), right() and step(sum, left, right).
+template <typename Unit, int... chain>
+inline __attribute__((always_inline)) void run_round(typename Unit::Sum* sums, typename Unit::In& a,
+                                                     typename Unit::In& b,
+                                                     std::integer_sequence<int, chain...>) {
+  // or a product would be computed once for all
+  ((hide(a), sums[chain] = Unit::step(sums[chain], a, b)), ...);
+}
+
 template <typename Unit>
 void run_chains(int64_t rounds) {
   typename Unit::Sum sums[kChains];
   for (auto& sum : sums) sum = Unit::zero();
   typename Unit::In a = Unit::left(), b = Unit::right();
-  for (int64_t r = 0; r < rounds; ++r) {
-#pragma GCC unroll 12
-    for (auto& sum : sums) {
-      hide(a);  // or a product would be computed once for all
-      sum = Unit::step(sum, a, b);
-    }
-  }
+  for (int64_t r = 0; r < rounds; ++r)
+    run_round<Unit>(sums, a, b, std::make_integer_sequence<int, kChains>());
   for (auto& sum : sums) hide(sum);
 }
 

@@ -40,7 +40,10 @@ class Descriptor {
 };
 
 // A file without a name; closed with its stream.
-using File = std::unique_ptr<FILE, decltype([](FILE* file) { std::fclose(file); })>;
+struct Closer {
+  void operator()(FILE* file) const { std::fclose(file); }
+};
+using File = std::unique_ptr<FILE, Closer>;
 
 pid_t spawn(const std::string& command, int out, int err) {
   posix_spawn_file_actions_t files;

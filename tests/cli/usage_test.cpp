@@ -6,11 +6,11 @@ namespace plumb::test {
 namespace {
 
 using Usage = Cli;
-const char* const kCommands[] = {"run",    "chat", "tokenize", "detokenize", "template",
-                                 "logits", "info", "plan",     "check"};
+const char* const kCommands[] = {"run",  "chat", "tokenize", "detokenize", "template", "logits",
+                                 "info", "plan", "check",    "bench",      "compare",  "probe"};
 
 TEST_F(Usage, NoneOrAnUnknownCommandNamesThoseThereAre) {
-  for (const Words& words : {Words{}, Words{"bench"}, Words{"Run"}, Words{"-x"}, Words{""}}) {
+  for (const Words& words : {Words{}, Words{"benchmark"}, Words{"Run"}, Words{"-x"}, Words{""}}) {
     const Finished f = plumb(words);
     expect_refused(f, {"expected a command"});
     for (const char* command : kCommands) EXPECT_NE(f.err.find(command), std::string::npos);
