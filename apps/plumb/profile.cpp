@@ -8,6 +8,7 @@
 #include "base/machine.h"
 #include "command.h"
 #include "measure/bandwidth.h"
+#include "measuring.h"
 #include "options.h"
 #include "output.h"
 
@@ -53,6 +54,7 @@ int run(const ProfileCommand& options) {
 
 int profile_command(std::vector<std::string> words) {
   ProfileCommand options;
+  Measuring measuring("profile", words);
   Arguments arguments("profile",
                       "where the time goes: every step's time, bytes and share of the limit, by "
                       "kind, path and format",
@@ -69,7 +71,9 @@ int profile_command(std::vector<std::string> words) {
                  "chrome://tracing open it");
   arguments.flag("--json", options.json, "the same as JSON, every step included");
   options.model.attach(arguments);
+  measuring.attach(arguments);
   if (!arguments.parse(words)) return 0;
+  measuring.start();
   return run(options);
 }
 

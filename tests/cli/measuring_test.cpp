@@ -95,6 +95,7 @@ TEST_F(Bench, OneMeasuresAtATime) {
   const DeviceLock mine("cpu", "somebody's benchmark", {}, folder_.path());
   expect_refused(tiny({"bench", "-p", "1", "-n", "0"}), {"somebody's benchmark", "--wait"});
   expect_refused(plumb({"probe"}), {"somebody's benchmark"});
+  expect_refused(tiny({"profile"}), {"somebody's benchmark"});
   expect_refused(plumb({"compare", "--run", "true", "--run", "true"}), {"somebody's benchmark"});
 }
 
