@@ -190,9 +190,9 @@ int bench_command(std::vector<std::string> words) {
   attach_rest(arguments, o);
   measuring.attach(arguments);
   arguments.remark(
-      "\nLists and ranges (1,2,4-8,16-64*2) and repeated options run all combinations. Tests,\n"
-      "outputs and fields are llama-bench's; its options for GPUs, loading and attention are\n"
-      "taken and change nothing.\n");
+      "Lists and ranges (1,2,4-8,16-64*2) and repeated options run all combinations. Tests,\n"
+      "outputs and fields are llama-bench's. Its options for GPUs, loading and attention are\n"
+      "taken and change nothing; those that would change a result are refused.\n");
   if (!arguments.parse(without_foreign_options(words))) return 0;
   o.bench.warm_up = !o.no_warm_up;
   o.bench.measure_limits = !o.no_limits;

@@ -116,7 +116,7 @@ int compare_command(std::vector<std::string> words) {
   measuring.attach(arguments);
   arguments.flag("--json", o.json, "the same as JSON");
   arguments.remark(fmt::format(
-      "\nA and B are files with llama-bench's or plumb bench's JSON or JSON lines, or commands:\n"
+      "A and B are files with llama-bench's or plumb bench's JSON or JSON lines, or commands:\n"
       "  plumb compare --run 'old/plumb bench -n 64 -p 0 -o json' --run 'plumb bench -n 64 -p 0 -o "
       "json'\n"
       "A difference counts when it is {:.0f} % or more and its {:.0f} % interval leaves out 1.\n",

@@ -88,7 +88,7 @@ int probe_command(std::vector<std::string> words) {
   measuring.attach(arguments);
   arguments.flag("--json", json, "the same as JSON");
   arguments.remark(
-      "\nThe result is kept beside the models, for this kind of processor and number of them.\n");
+      "The result is kept beside the models, for this kind of processor and number of them.\n");
   if (!arguments.parse(words)) return 0;
 
   const fs::path file = model_folder() / probe_file_name(processor_name(), usable_processors());
