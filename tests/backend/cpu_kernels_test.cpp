@@ -308,33 +308,6 @@ TEST_P(CpuKernels, SoftmaxAndMerge) {
   EXPECT_NEAR(out[3], (3 * std::exp(-1.0) + 5) / (2 * std::exp(-1.0) + 7), 1e-6);
 }
 
-TEST(CpuPanels, RowsComeBackAsTheDecoderHasThem) {
-  Random random(11);
-  const KernelSet& kernels = cpu::portable_kernels();
-  for (const Format format : decodable()) {
-    const int64_t columns = format_info(format).block_elems == 256 ? 256 : 96, rows = 21;
-    const PanelMatrix m(format, rows, columns, test::random_blocks(format, rows * columns, random),
-                        kernels);
-    const std::vector<float> expected = test::decoded(format, m.file);
-    std::vector<float> row(static_cast<size_t>(columns));
-    for (int64_t r = 0; r < rows; ++r) {
-      cpu::decode_row(m.matrix, r, row.data());
-      ASSERT_EQ(std::memcmp(row.data(), &expected[static_cast<size_t>(r * columns)],
-                            row.size() * sizeof(float)),
-                0)
-          << format_info(format).name;
-    }
-  }
-}
-
-TEST(CpuPanels, TakeAsManyBytesAsTheFile) {
-  for (const Format format : decodable()) {
-    if (!cpu::has_panels(format)) continue;
-    EXPECT_EQ(cpu::panel_bytes(format, 768), format_bytes(format, 16 * 768))
-        << format_info(format).name;
-  }
-}
-
 TEST(CpuInstructionSets, UnknownNamesAreRefused) {
   EXPECT_EQ(cpu::choose_kernels("scalar").name, "scalar");
   EXPECT_EQ(&cpu::choose_kernels(""), cpu::available_kernels().front());
