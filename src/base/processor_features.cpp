@@ -61,3 +61,57 @@ bool has_avx512_bf16() {
 }  // namespace plumb
 
 #endif
+
+// AArch64 has no instruction that programs may ask with; the system says.
+#if defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+
+namespace plumb {
+
+bool has_neon_dot() {
+  return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+}
+bool has_neon_i8mm() {
+  return has_neon_dot() && (getauxval(AT_HWCAP2) & HWCAP2_I8MM);
+}
+
+}  // namespace plumb
+
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+
+namespace plumb {
+namespace {
+
+bool has_feature(const char* name) {
+  int value = 0;
+  size_t size = sizeof value;
+  return sysctlbyname(name, &value, &size, nullptr, 0) == 0 && value != 0;
+}
+
+}  // namespace
+
+bool has_neon_dot() {
+  return has_feature("hw.optional.arm.FEAT_DotProd");
+}
+bool has_neon_i8mm() {
+  return has_neon_dot() && has_feature("hw.optional.arm.FEAT_I8MM");
+}
+
+}  // namespace plumb
+
+#else
+
+namespace plumb {
+
+bool has_neon_dot() {
+  return false;
+}
+bool has_neon_i8mm() {
+  return false;
+}
+
+}  // namespace plumb
+
+#endif

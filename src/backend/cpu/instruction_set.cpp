@@ -19,6 +19,9 @@ constexpr InstructionSet kSets[] = {
     {"avx512", has_avx512_vnni, avx512_kernels},
     {"avxvnni", has_avx_vnni, avxvnni_kernels},
     {"avx2", has_avx2, avx2_kernels},
+#elif defined(__aarch64__)
+    {"neon-i8mm", has_neon_i8mm, neon_i8mm_kernels},
+    {"neon", has_neon_dot, neon_kernels},
 #endif
     {"scalar", [] { return true; }, portable_kernels},
 };

@@ -89,5 +89,7 @@ const KernelSet& portable_kernels();
 const KernelSet& avx2_kernels();
 const KernelSet& avxvnni_kernels();
 const KernelSet& avx512_kernels();
+const KernelSet& neon_kernels();
+const KernelSet& neon_i8mm_kernels();
 
 }  // namespace plumb::cpu

@@ -4,7 +4,7 @@
 //
 //   kParts         scales of a block: one, or two (of columns 0..15 and of 16..31)
 //   kMinimum       minima beside them
-//   kSmallCodes    codes below 128
+//   kSmallCodes    codes below 128; others are what Simd::load_large_codes and look_up give
 //   Reader         start(at) at the first block of a panel, or of a unit of kUnitBlocks blocks in
 //                  kUnitBytes; begin() ... next() around each block
 //   CodeSums       what has to be known of a block's codes besides their products
@@ -34,14 +34,15 @@ struct CornerSums {
   I lanes[kParts];
 
   SIMD_METHOD CornerSums() {
-    for (I& l : lanes) l = Simd::set_i(kOffsetBits > 0 ? 1 << (16 + kOffsetBits) : 0);
+    constexpr int kOffset = kOffsetBits > 0 ? 1 << kOffsetBits : 0;
+    for (I& l : lanes) l = Simd::set_i((kOffset - (kInBytes ? 0 : Simd::kLargeCodesLess)) << 16);
   }
   // The codes of column groups g and g + 4.
   template <int g>
   SIMD_METHOD void add(B low, B high) {
     if constexpr (!kInBytes) {
-      lanes[0] = Simd::add_bytes(lanes[0], low);
-      lanes[kParts - 1] = Simd::add_bytes(lanes[kParts - 1], high);
+      lanes[0] = Simd::template add_bytes<false>(lanes[0], low);
+      lanes[kParts - 1] = Simd::template add_bytes<false>(lanes[kParts - 1], high);
     } else if constexpr (kParts == 2) {
       bytes[0] = g == 0 ? low : Simd::add_b(bytes[0], low);
       bytes[1] = g == 0 ? high : Simd::add_b(bytes[1], high);
@@ -52,7 +53,7 @@ struct CornerSums {
   }
   template <typename Reader>
   SIMD_METHOD I corner(const Reader&, int part) const {
-    return kInBytes ? Simd::add_bytes(lanes[part], bytes[part]) : lanes[part];
+    return kInBytes ? Simd::template add_bytes<true>(lanes[part], bytes[part]) : lanes[part];
   }
 };
 
@@ -85,13 +86,13 @@ struct PackedBlock {
     SIMD_METHOD F minimum(int) const {
       return Simd::load_f16(reinterpret_cast<const uint16_t*>(block + kLayout.scale_bytes()));
     }
-    // Unsigned codes of column groups g and g + 4.
+    // Codes of column groups g and g + 4: as stored, or less Simd::kLargeCodesLess when not small.
     template <int g>
     SIMD_METHOD void codes(B& low, B& high) const {
       const uint8_t* at = block + kLayout.codes_at() + 64 * g;
       if constexpr (kLayout.bits == 8) {
-        low = Simd::load_b(at);
-        high = Simd::load_b(at + 256);
+        low = Simd::load_large_codes(at);
+        high = Simd::load_large_codes(at + 256);
         return;
       }
       const B both = Simd::load_b(at);

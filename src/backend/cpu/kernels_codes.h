@@ -62,12 +62,12 @@ SIMD_INLINE void tile(const uint8_t* const (&panels)[R], int64_t n_blocks,
       }
       for (int t = 0; t < T; ++t)
         for (int r = 0; r < R; ++r)
-          dots[0][r][t] = Simd::template dot<Block::kSmallCodes>(dots[0][r][t], low[r],
-                                                                 codes + t * x.columns + 4 * g);
+          dots[0][r][t] = Simd::template dot<Block::kSmallCodes, g>(dots[0][r][t], low[r],
+                                                                    codes + t * x.columns);
       for (int t = 0; t < T; ++t)
         for (int r = 0; r < R; ++r)
-          dots[P - 1][r][t] = Simd::template dot<Block::kSmallCodes>(
-              dots[P - 1][r][t], high[r], codes + t * x.columns + 16 + 4 * g);
+          dots[P - 1][r][t] = Simd::template dot<Block::kSmallCodes, g>(dots[P - 1][r][t], high[r],
+                                                                        codes + t * x.columns + 16);
     });
     for (int r = 0; r < R; ++r) {
       each_index<P>([&]<int p>() __attribute__((always_inline)) {

@@ -222,6 +222,10 @@ struct Simd {
     return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
             _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
   }
+  static constexpr int kLargeCodesLess = 0;
+  SIMD_INLINE B load_large_codes(const uint8_t* p) {
+    return load_b(p);
+  }
   SIMD_INLINE void store_b(uint8_t* p, B x) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x.a);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 32), x.b);
@@ -281,6 +285,7 @@ struct Simd {
 #endif
   }
   // Every lane: sum += its four bytes.
+  template <bool>
   SIMD_INLINE I add_bytes(I sum, B bytes) {
     const __m256i ones = _mm256_set1_epi8(1);
     return {dot_8(sum.a, bytes.a, ones), dot_8(sum.b, bytes.b, ones)};
@@ -292,11 +297,11 @@ struct Simd {
             _mm256_add_epi32(sum.b, _mm256_madd_epi16(halves.b, x))};
   }
   // Every lane: sum += the dot product of four unsigned weight codes (below 128 when they are
-  // small) with the four signed activation codes at x.
-  template <bool kSmallCodes>
+  // small) with the g-th four signed activation codes at x.
+  template <bool kSmallCodes, int g>
   SIMD_INLINE I dot(I sum, B codes, const int8_t* x) {
     int32_t four;
-    __builtin_memcpy(&four, x, 4);
+    __builtin_memcpy(&four, x + 4 * g, 4);
     const __m256i all = _mm256_set1_epi32(four);
     if constexpr (kSmallCodes) return {dot_8(sum.a, codes.a, all), dot_8(sum.b, codes.b, all)};
     return {dot_8_large(sum.a, codes.a, all), dot_8_large(sum.b, codes.b, all)};

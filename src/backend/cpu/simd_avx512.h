@@ -111,6 +111,9 @@ struct Simd {
   SIMD_INLINE int32_t sum_lanes_i(I a) { return _mm512_reduce_add_epi32(a); }
 
   SIMD_INLINE B load_b(const uint8_t* p) { return _mm512_loadu_si512(p); }
+  // What small codes have no need of: taken as they are stored less this.
+  static constexpr int kLargeCodesLess = 0;
+  SIMD_INLINE B load_large_codes(const uint8_t* p) { return load_b(p); }
   SIMD_INLINE void store_b(uint8_t* p, B x) { _mm512_storeu_si512(p, x); }
   SIMD_INLINE B low_nibbles(B x) { return _mm512_and_si512(x, _mm512_set1_epi8(15)); }
   SIMD_INLINE B high_nibbles(B x) {
@@ -131,6 +134,7 @@ struct Simd {
   SIMD_INLINE B look_up(Table table, B nibbles) { return _mm512_shuffle_epi8(table, nibbles); }
   SIMD_INLINE B add_b(B a, B b) { return _mm512_add_epi8(a, b); }
   // Every lane: sum += its four bytes.
+  template <bool>
   SIMD_INLINE I add_bytes(I sum, B bytes) {
     return _mm512_dpbusd_epi32(sum, bytes, _mm512_set1_epi8(1));
   }
@@ -138,12 +142,12 @@ struct Simd {
   SIMD_INLINE I dot_halves(I sum, I halves, int32_t pair) {
     return _mm512_dpwssd_epi32(sum, halves, _mm512_set1_epi32(pair));
   }
-  // Every lane: sum += the dot product of four unsigned weight codes with the four signed
+  // Every lane: sum += the dot product of four unsigned weight codes with the g-th four signed
   // activation codes at x.
-  template <bool>
+  template <bool, int g>
   SIMD_INLINE I dot(I sum, B codes, const int8_t* x) {
     int32_t four;
-    __builtin_memcpy(&four, x, 4);
+    __builtin_memcpy(&four, x + 4 * g, 4);
     return _mm512_dpbusd_epi32(sum, codes, _mm512_set1_epi32(four));
   }
 };

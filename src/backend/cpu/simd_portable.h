@@ -173,6 +173,8 @@ struct Simd {
   SIMD_INLINE B load_b(const uint8_t* p) {
     return each<B>([&](int i) { return p[i]; });
   }
+  static constexpr int kLargeCodesLess = 0;
+  SIMD_INLINE B load_large_codes(const uint8_t* p) { return load_b(p); }
   SIMD_INLINE void store_b(uint8_t* p, const B& x) { std::memcpy(p, x.v, sizeof x.v); }
   SIMD_INLINE B low_nibbles(const B& x) {
     return each<B>([&](int i) { return static_cast<uint8_t>(x.v[i] & 15); });
@@ -197,9 +199,10 @@ struct Simd {
   SIMD_INLINE B add_b(const B& a, const B& b) {
     return each<B>([&](int i) { return static_cast<uint8_t>(a.v[i] + b.v[i]); });
   }
+  template <bool>
   SIMD_INLINE I add_bytes(const I& sum, const B& bytes) {
     constexpr int8_t kOnes[4] = {1, 1, 1, 1};
-    return dot<true>(sum, bytes, kOnes);
+    return dot<true, 0>(sum, bytes, kOnes);
   }
   SIMD_INLINE I dot_halves(const I& sum, const I& halves, int32_t pair) {
     const int32_t low = static_cast<int16_t>(pair), high = pair >> 16;
@@ -207,11 +210,11 @@ struct Simd {
       return sum.v[i] + static_cast<int16_t>(halves.v[i]) * low + (halves.v[i] >> 16) * high;
     });
   }
-  template <bool>
+  template <bool, int g>
   SIMD_INLINE I dot(const I& sum, const B& codes, const int8_t* x) {
     return each<I>([&](int i) {
       int32_t lane = sum.v[i];
-      for (int j = 0; j < 4; ++j) lane += codes.v[4 * i + j] * x[j];
+      for (int j = 0; j < 4; ++j) lane += codes.v[4 * i + j] * x[4 * g + j];
       return lane;
     });
   }
