@@ -51,19 +51,34 @@ function(plumb_unoptimised)
   endforeach()
 endfunction()
 
-# plumb_tests(NAME [LINK target ...]): every *_test.cpp of the calling folder becomes the test program NAME_test.
-function(plumb_tests name)
+# plumb_test_program(NAME [LINK target ...]): every *_test.cpp of the calling folder becomes the program NAME_test.
+function(plumb_test_program name)
   cmake_parse_arguments(arg "" "" "LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *_test.cpp)
   add_executable(${name}_test ${sources})
   target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(${name}_test PRIVATE ${arg_LINK} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name}_test PRIVATE
-    PLUMB_SOURCE_DIR="${PROJECT_SOURCE_DIR}" PLUMB_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data"
-    PLUMB_PROGRAM="$<TARGET_FILE:plumb>")
+    PLUMB_SOURCE_DIR="${PROJECT_SOURCE_DIR}" PLUMB_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
   plumb_unoptimised(${name}_test)
-  add_dependencies(${name}_test plumb)
+  if(TARGET plumb)
+    target_compile_definitions(${name}_test PRIVATE PLUMB_PROGRAM="$<TARGET_FILE:plumb>")
+    add_dependencies(${name}_test plumb)
+  endif()
+endfunction()
+
+# plumb_tests(NAME [LINK target ...]): that program and its tests.
+function(plumb_tests name)
+  plumb_test_program(${name} ${ARGN})
   gtest_discover_tests(${name}_test TEST_PREFIX ${PLUMB_TEST_PREFIX}${name}. DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+endfunction()
+
+# plumb_emulated_tests(NAME PROCESSOR FILTER): those tests of NAME_test that GoogleTest's filter lets through, on a processor that
+# qemu knows by this name.
+function(plumb_emulated_tests name processor filter)
+  set_property(TARGET ${name}_test PROPERTY CROSSCOMPILING_EMULATOR ${CMAKE_CROSSCOMPILING_EMULATOR} -cpu ${processor})
+  gtest_discover_tests(${name}_test TEST_PREFIX ${PLUMB_TEST_PREFIX}${processor}.${name}. TEST_FILTER ${filter}
+    DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
 endfunction()
 
 # plumb_bench(NAME [LINK target ...]): every *_bench.cpp of the calling folder becomes the program NAME_bench (Google Benchmark), which

@@ -8,6 +8,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 debian_build="g++ cmake ninja-build pkg-config libfmt-dev libcli11-dev nlohmann-json3-dev libpcre2-dev libutf8proc-dev
   libedit-dev libgtest-dev libgmock-dev libbenchmark-dev"
 debian_test="clang libclang-rt-14-dev llvm clang-format"
+debian_emulation="g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user" # tests of the NEON kernels on x86-64
 homebrew_build="cmake ninja pkg-config fmt cli11 nlohmann-json pcre2 utf8proc libedit googletest google-benchmark rust"
 homebrew_test="llvm clang-format"
 cargo_needed=1.85 # what src/text/jinja asks for
@@ -32,6 +33,13 @@ quietly() {
 }
 
 is_debian_12() { grep -qx 'ID=debian' /etc/os-release 2>/dev/null && grep -qx 'VERSION_ID="12"' /etc/os-release; }
+
+is_aarch64() { [[ "$(uname -m)" =~ ^(aarch64|arm64)$ ]]; }
+
+can_emulate_aarch64() {
+  ! is_aarch64 && [ -e /usr/src/googletest/CMakeLists.txt ] && command -v aarch64-linux-gnu-g++ >/dev/null &&
+    command -v qemu-aarch64 >/dev/null
+}
 
 cargo_is_new_enough() {
   local have
@@ -76,6 +84,7 @@ install_homebrew() {
 install_packages() {
   local debian=$debian_build homebrew=$homebrew_build
   if [ "$1" = test ]; then debian+=" $debian_test" homebrew+=" $homebrew_test"; fi
+  if [ "$1" = test ] && [ "$(uname -m)" = x86_64 ]; then debian+=" $debian_emulation"; fi
   # shellcheck disable=SC2086 # lists of names
   if is_debian_12; then
     cargo_is_new_enough || debian+=" cargo-web"

@@ -10,6 +10,7 @@
 #include "backend/cpu/instruction_set.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu_matrix.h"
+#include "backend/set_name.h"
 #include "base/error.h"
 
 namespace plumb {
@@ -26,7 +27,7 @@ class CpuKernels : public ::testing::TestWithParam<const KernelSet*> {
   const KernelSet& kernels = *GetParam();
 };
 INSTANTIATE_TEST_SUITE_P(Sets, CpuKernels, ::testing::ValuesIn(cpu::available_kernels()),
-                         [](const auto& param) { return std::string(param.param->name); });
+                         [](const auto& param) { return test::set_name(param.param->name); });
 
 std::vector<Format> decodable() {
   std::vector<Format> all;
