@@ -34,17 +34,6 @@ struct Options {
   std::string format = "md", error_format;
 };
 
-void attach_list(Arguments& a, std::string_view names, std::vector<int64_t>& values, int64_t min,
-                 int64_t max, std::string_view help) {
-  const std::string name(names.substr(0, names.find(',')));
-  a.add(
-      names, "N,...", help,
-      [&values, name, min, max](const std::string& word) {
-        for (const int64_t n : parse_ranges(name, word, min, max)) values.push_back(n);
-      },
-      true);
-}
-
 void attach_formats(Arguments& a, std::string_view names, std::vector<Format>& formats,
                     std::string_view help) {
   const std::string name(names.substr(0, names.find(',')));

@@ -12,6 +12,6 @@ using CommandFunction = int(std::vector<std::string> words);
 
 CommandFunction run_command, chat_command, tokenize_command, detokenize_command, template_command,
     logits_command, info_command, plan_command, check_command, ppl_command, profile_command,
-    probe_command, bench_command, compare_command;
+    probe_command, bench_command, shapes_command, compare_command;
 
 }  // namespace plumb

@@ -39,6 +39,7 @@ constexpr Command kCommands[] = {
     {"ppl", "perplexity of a text, and what a configuration costs in quality", ppl_command},
     {"profile", "where the time goes, step by step", profile_command},
     {"bench", "tokens per second, in llama-bench's tests and formats", bench_command},
+    {"shapes", "every distinct matrix of a file, timed alone", shapes_command},
     {"compare", "two results: better, worse or no difference", compare_command},
     {"probe", "the limits of the machine", probe_command},
 };

@@ -10,6 +10,7 @@
 #include "base/machine.h"
 #include "base/text.h"
 #include "generate/stop_strings.h"
+#include "measure/bench_cases.h"
 #include "model_folder.h"
 
 namespace plumb {
@@ -56,6 +57,17 @@ float recommended(const gguf::Metadata& metadata, std::string_view name, float f
 }
 
 }  // namespace
+
+void attach_list(Arguments& a, std::string_view names, std::vector<int64_t>& values, int64_t min,
+                 int64_t max, std::string_view help) {
+  const std::string name(names.substr(0, names.find(',')));
+  a.add(
+      names, "N,...", help,
+      [&values, name, min, max](const std::string& word) {
+        for (const int64_t n : parse_ranges(name, word, min, max)) values.push_back(n);
+      },
+      true);
+}
 
 Format parse_cache_format(std::string_view option, const std::string& word) {
   const FormatInfo* info = find_format(word);

@@ -6,9 +6,7 @@
 #include <map>
 
 #include "base/error.h"
-#include "base/machine.h"
 #include "generate/generate.h"
-#include "measure/bandwidth.h"
 
 namespace plumb {
 namespace {
@@ -139,19 +137,11 @@ int64_t Bench::time_once(const BenchTest& test) {
   return std::max<int64_t>(1, ns.count());
 }
 
-// More threads than processors read no faster.
 void Bench::measure_limits(BenchResult& result) const {
-  const int n_threads = std::min(setup_.n_threads, usable_processors());
-  result.read_limits.push_back(measure_read_bandwidth(n_threads));
-  const std::vector<PeakKernel> kernels = peak_kernels();
-  const auto of = [&](Arithmetic a) {
-    return std::ranges::find(kernels, a, &PeakKernel::arithmetic);
-  };
-  auto kernel = of(result.arithmetic);
-  if (kernel == kernels.end()) kernel = of(Arithmetic::f32);
-  result.macs_limits.push_back(measure_peak(*kernel, n_threads));
-  result.limits = {*std::ranges::max_element(result.read_limits),
-                   *std::ranges::max_element(result.macs_limits)};
+  const Limits now = plumb::measure_limits(result.arithmetic, setup_.n_threads);
+  result.read_limits.push_back(now.read);
+  result.macs_limits.push_back(now.macs);
+  result.limits = {std::max(result.limits.read, now.read), std::max(result.limits.macs, now.macs)};
 }
 
 BenchResult Bench::run(const BenchTest& test,

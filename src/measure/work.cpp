@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/machine.h"
+#include "measure/bandwidth.h"
+
 namespace plumb {
 namespace {
 
@@ -38,18 +41,30 @@ Work work_of(const Plan& plan, const BenchTest& test, int64_t n_batch) {
   return work;
 }
 
+Arithmetic arithmetic_of(Format format) {
+  if (format_info(format).block_elems > 1) return Arithmetic::dot8;
+  return format == Format::bf16 ? Arithmetic::bf16 : Arithmetic::f32;
+}
+
 Arithmetic arithmetic_of(const Plan& plan) {
   int64_t numbers[3] = {};
   for (const Step& step : plan.steps) {
     if (std::holds_alternative<Embed>(step.args)) continue;  // a row is looked up
-    for (const Tensor* t : weights_of(step)) {
-      const Arithmetic a = format_info(t->format).block_elems > 1 ? Arithmetic::dot8
-                           : t->format == Format::bf16            ? Arithmetic::bf16
-                                                                  : Arithmetic::f32;
-      numbers[static_cast<size_t>(a)] += t->elements();
-    }
+    for (const Tensor* t : weights_of(step))
+      numbers[static_cast<size_t>(arithmetic_of(t->format))] += t->elements();
   }
   return static_cast<Arithmetic>(std::max_element(numbers, numbers + 3) - numbers);
+}
+
+Limits measure_limits(Arithmetic arithmetic, int n_threads) {
+  n_threads = std::min(n_threads, usable_processors());
+  const std::vector<PeakKernel> kernels = peak_kernels();
+  const auto of = [&](Arithmetic a) {
+    return std::ranges::find(kernels, a, &PeakKernel::arithmetic);
+  };
+  auto kernel = of(arithmetic);
+  if (kernel == kernels.end()) kernel = of(Arithmetic::f32);
+  return {measure_read_bandwidth(n_threads), measure_peak(*kernel, n_threads)};
 }
 
 double least_seconds(const Work& work, const Limits& limits) {

@@ -19,13 +19,17 @@ struct Work {
 // allows.
 Work work_of(const Plan& plan, const BenchTest& test, int64_t n_batch);
 
-// The arithmetic that most of the plan's weights are made for.
+// The arithmetic that a format is made for; that most of a plan's weights are.
+Arithmetic arithmetic_of(Format format);
 Arithmetic arithmetic_of(const Plan& plan);
 
 struct Limits {
   double read = 0;  // bytes per second; 0: not measured
   double macs = 0;  // multiply-adds per second, of the plan's arithmetic
 };
+
+// Just now, of as many threads, but no more than there are processors: more read no faster.
+Limits measure_limits(Arithmetic arithmetic, int n_threads);
 
 // Reading a prompt is bound by multiply-adds, generating by reads: seconds of both together; 0
 // where a limit that is needed was not measured.

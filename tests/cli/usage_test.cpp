@@ -6,8 +6,9 @@ namespace plumb::test {
 namespace {
 
 using Usage = Cli;
-const char* const kCommands[] = {"run",  "chat", "tokenize", "detokenize", "template", "logits",
-                                 "info", "plan", "check",    "bench",      "compare",  "probe"};
+const char* const kCommands[] = {"run",     "chat",  "tokenize", "detokenize", "template",
+                                 "logits",  "info",  "plan",     "check",      "bench",
+                                 "compare", "probe", "shapes"};
 
 TEST_F(Usage, NoneOrAnUnknownCommandNamesThoseThereAre) {
   for (const Words& words : {Words{}, Words{"benchmark"}, Words{"Run"}, Words{"-x"}, Words{""}}) {
