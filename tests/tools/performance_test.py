@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+"""Tests of tools/performance.py with programs that only pretend to measure. Run by ctest; python3 alone is enough."""
+import io
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+from contextlib import redirect_stderr, redirect_stdout
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "tools"))
+import performance  # noqa: E402
+import plot  # noqa: E402
+
+# Prints what llama-bench would for -p and -n, at a rate given by a name and what it counts in a file; leaves a log.
+BENCH = """
+import json, sys
+name, log, rate = sys.argv[1:4]
+words = sys.argv[4:]
+value = lambda option: words[words.index(option) + 1]
+open(log, "a").write(name + " ")
+n_run = open(log).read().count(name)
+records = []
+for option, field in (("-p", "n_prompt"), ("-n", "n_gen")):
+    for n in value(option).split(","):
+        if n != "0":
+            record = {"n_prompt": 0, "n_gen": 0, "n_depth": int(value("-d")), "samples_ts": [float(rate) + n_run],
+                      "model_filename": value("-m"), "build_commit": "abc", "cpu_info": "Some CPU"}
+            if name == "plumb":
+                record["share_of_limit"] = 0.5 + n_run / 100
+            record[field] = int(n)
+            records.append(record)
+print("loading [1/2]")
+print(json.dumps(records, indent=2))
+"""
+
+
+def line(engine, round_number, rates, test=(0, 64, 0), model="a", threads=1, **more):
+    return {"engine": engine, "round": round_number, "model": model, "n_threads": threads, "n_prompt": test[0], "n_gen": test[1],
+            "n_depth": test[2], "samples_ts": rates, "command": f"{engine} -m {{model}}", "when": "2026-01-31T12:00:00Z", **more}
+
+
+class Parsing(unittest.TestCase):
+    def test_names_of_tests(self):
+        for text, test in (("tg64", (0, 64, 0)), ("pp512", (512, 0, 0)), ("tg32@d2048", (0, 32, 2048)), ("pp8 @ d4", (8, 0, 4))):
+            self.assertEqual(performance.parse_test(text), test)
+            self.assertEqual(performance.test_name(test), text.replace(" ", ""))
+        for text in ("", "tg", "tg0", "x5", "tg5@2", "tg5x"):
+            with self.assertRaises(performance.Problem):
+                performance.parse_test(text)
+
+    def test_lists_and_ranges_of_tests(self):
+        self.assertEqual(performance.parse_tests("tg8,pp1-3@d5"), [(0, 8, 0), (1, 0, 5), (2, 0, 5), (3, 0, 5)])
+        for text in ("pp3-1", "pp0-2", "pp1-9999999", "tg8,", "pp1-2x"):
+            with self.assertRaises(performance.Problem):
+                performance.parse_tests(text)
+
+    def test_llama_bench_prints_arrays_and_lines(self):
+        records = [{"n_prompt": 512, "n_gen": 0, "samples_ts": [1.5, 2]}, {"n_prompt": 0, "n_gen": 64, "n_depth": 9, "avg_ts": 3}]
+        lines = "\n".join(json.dumps(r) for r in records)
+        for text in (json.dumps(records), json.dumps(records, indent=1), f"[info] x\n{json.dumps(records)}\ndone [1]\n", lines,
+                     f"| md |\n{lines}\nbuild: [x]\n"):
+            found = performance.parse_records(text, "x")
+            self.assertEqual([r["test"] for r in found], [(512, 0, 0), (0, 64, 9)], text)
+            self.assertEqual([r["rates"] for r in found], [[1.5, 2], [3]])
+
+    def test_lines_with_test_and_median(self):
+        text = 'x\n{"test":"tg64","depth":2048,"median":31.5,"min":30}\n{"test":"pp7@d3","median":2,"reps":[1,2,3]}\n{"other": 1}\n'
+        found = performance.parse_records(text, "x")
+        self.assertEqual([(r["test"], r["rates"]) for r in found], [((0, 64, 2048), [31.5]), ((7, 0, 3), [1, 2, 3])])
+
+    def test_what_is_no_result_is_refused(self):
+        for text in ('{"n_prompt": 1, "n_gen": 0}', '{"n_prompt":1,"n_gen":0,"samples_ts":[0]}', '{"test":"tg1","median":"x"}', "{"):
+            with self.assertRaises(performance.Problem):
+                performance.parse_records(text, "x")
+
+
+class Commands(unittest.TestCase):
+    def test_placeholders(self):
+        tests = [(0, 64, 7), (512, 0, 7), (128, 0, 7)]
+        engine = performance.Engine.rival("x=b -m {model} {tests} -p {prompts} -n {gens} -d {depth} -t {threads} -r {repetitions} {a}")
+        self.assertEqual(engine.command("a b.gguf", 2, tests, 3), "b -m 'a b.gguf' tg64,pp512,pp128 -p 512,128 -n 64 -d 7 -t 2 -r 3 {a}")
+        self.assertIn("-n 0 ", engine.command("m", 1, tests[1:], 1))
+
+    def test_folders_of_this_machine_stay_here(self):
+        engine = performance.Engine.rival("x=LIBS=/opt/a-b/lib /home/me/bin/bench -m {model} --json ./rel/x build/a/b {tests}")
+        self.assertEqual(engine.public_template(), "LIBS=lib bench -m {model} --json x build/a/b {tests}")
+
+    def test_bad_rivals(self):
+        for text in ("x", "x=bench -m {model}", "x=bench {tests}", "plumb=bench {model} {tests}", "=b {model} {tests}"):
+            with self.assertRaises(performance.Problem):
+                performance.Engine.rival(text)
+
+
+class Running(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        (self.folder / "bench.py").write_text(BENCH)
+        self.log, self.results = self.folder / "log", self.folder / "results.jsonl"
+        self.plumb = self.program("plumb", 200)
+
+    def program(self, name, rate):
+        path = self.folder / name
+        path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{self.folder}/bench.py" {name} "{self.log}" {rate} "$@"\n')
+        path.chmod(0o755)
+        return str(path)
+
+    def rival(self, name, rate):
+        return f"{name}={self.program(name, rate)} -m {{model}} -p {{prompts}} -n {{gens}} -d {{depth}}"
+
+    def run_tool(self, *words):
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            code = performance.main([*words])
+        return code, out.getvalue(), err.getvalue()
+
+    def measure(self, *words):
+        return self.run_tool("run", "-m", "dir/m.gguf", "--plumb", self.plumb, "--results", str(self.results), *words)
+
+    def lines(self):
+        return [json.loads(text) for text in self.results.read_text().splitlines()]
+
+    def test_engines_take_turns_and_every_sample_is_kept(self):
+        code, _, err = self.measure("--tests", "tg8,pp16", "--threads", "1", "--rounds", "3", "--rival", self.rival("other", 100))
+        self.assertEqual(code, 0, err)
+        self.assertEqual(self.log.read_text().split(), "plumb other other plumb plumb other".split())
+        lines = self.lines()
+        self.assertEqual(len(lines), 3 * 2 * 2)
+        self.assertEqual({(l["engine"], l["round"], l["n_gen"]): l["samples_ts"] for l in lines}[("other", 3, 8)], [103])
+        self.assertTrue(all(l["model"] == "m" and "model_filename" not in l for l in lines))
+        self.assertNotIn(str(self.folder), self.results.read_text())
+
+    def test_goes_on_where_it_ended(self):
+        words = ["--threads", "1,2", "--rival", self.rival("other", 100)]
+        self.measure("--tests", "tg8", "--rounds", "2", *words)
+        before = self.results.read_text()
+        with open(self.results, "a") as f:
+            f.write('{"engine": "plumb", "rou')  # killed while it wrote
+        self.log.write_text("")
+        self.assertEqual(self.measure("--tests", "tg8", "--rounds", "2", *words)[0], 0)
+        self.assertEqual(self.log.read_text(), "", "nothing was left to do")
+        self.assertEqual(self.measure("--tests", "tg8,tg9@d5", "--rounds", "3", *words)[0], 0)
+        self.assertEqual(self.log.read_text().count("plumb"), 2 * (1 + 3))
+        self.assertTrue(self.results.read_text().startswith(before))
+        self.assertEqual(len(self.lines()), 2 * 2 * (3 + 3))
+
+    def test_a_new_rival_needs_rounds_of_its_own(self):
+        self.measure("--tests", "tg8", "--rounds", "2", "--threads", "1")
+        self.measure("--tests", "tg8", "--rounds", "2", "--threads", "1", "--rival", self.rival("other", 100))
+        self.assertEqual(self.log.read_text().split().count("other"), 2)
+        self.assertEqual({l["round"] for l in self.lines() if l["engine"] == "other"}, {3, 4})
+
+    def test_an_engine_that_fails_is_left_out(self):
+        code, _, err = self.measure("--tests", "tg8", "--rounds", "2", "--threads", "1", "--rival",
+                                    "bad=echo no >&2; exit 3; {model} {tests}")
+        self.assertEqual(code, 1)
+        self.assertIn("bad: exit code 3", err)
+        self.assertEqual([l["engine"] for l in self.lines()], ["plumb", "plumb"])
+        self.assertEqual(self.measure("--tests", "tg8", "--rounds", "2", "--threads", "3", "--rival", "odd=true {model} {tests}")[0], 1)
+
+    def test_bad_options(self):
+        self.assertEqual(self.measure("--tests", "x")[0], 2)
+        self.assertEqual(self.measure("-m", "other/m.gguf")[0], 2)
+        self.results.write_text("{}\n{}\n")
+        self.assertEqual(self.measure("--tests", "tg1")[0], 2)
+        self.assertEqual(self.run_tool("table", "/absent")[0], 2)
+
+    def test_tables_go_between_the_markers(self):
+        self.measure("--tests", "tg8", "--rounds", "2", "--threads", "1", "--rival", self.rival("other", 100))
+        page = self.folder / "page.md"
+        page.write_text(f"before\n{performance.BEGIN}\nold\n{performance.END}\nafter\n")
+        for _ in range(2):  # again, and nothing piles up
+            self.assertEqual(self.run_tool("table", str(self.results), "--write", str(page))[0], 0)
+        text = page.read_text()
+        self.assertTrue(text.startswith("before\n") and text.endswith("\nafter\n"))
+        self.assertEqual(text.count("### tg8"), 1)
+        self.assertNotIn("old", text)
+        self.assertNotIn(str(self.folder), text)
+        page.write_text("no markers")
+        self.assertEqual(self.run_tool("table", str(self.results), "--write", str(page))[0], 2)
+
+
+class Tables(unittest.TestCase):
+    def test_medians_ranges_and_ratios_of_pairs(self):
+        lines = [line("plumb", 1, [10], share_of_limit=0.9), line("r", 1, [5]), line("plumb", 2, [30, 34, 32], share_of_limit=0.8),
+                 line("r", 2, [8]), line("plumb", 3, [20], share_of_limit=0.7)]
+        text = performance.tables(lines)
+        self.assertIn("| a | 1 | 20.0 (10.0 to 32.0) | 80 % (70 % to 90 %) | 6.50 | 3.00 (2.00 to 4.00) |", text)
+        self.assertIn("Rounds: 3. Limit: memory reads.", text)
+        self.assertIn("    r: r -m {model}", text)
+
+    def test_a_section_for_each_test_and_columns_for_each_rival(self):
+        lines = [line("plumb", 1, [2000]), line("x", 1, [1000]), line("plumb", 1, [1], test=(512, 0, 9)),
+                 line("y", 1, [0.5], test=(512, 0, 9)), line("plumb", 1, [3], model="b")]
+        text = performance.tables(lines)
+        self.assertIn("| model | threads | plumb, tok/s | of the limit | x, tok/s | plumb / x | y, tok/s | plumb / y |", text)
+        self.assertIn("| a | 1 | 2000 | - | 1000 | 2.00 | - | - |", text)
+        self.assertIn("| b | 1 | 3.00 | - | - | - | - | - |", text)
+        self.assertIn("### pp512@d9\n\nRounds: 1. Limit: multiply-adds.", text)
+
+    def test_what_stands_above_them(self):
+        lines = [line("plumb", 1, [1], other_processes_share=0.02, cpu_info="C 1", build_commit="abc"),
+                 line("plumb", 2, [1], other_processes_share=0.5, cpu_info="C 1", build_commit="abc", when="2026-02-01T00:00:00Z")]
+        self.assertTrue(performance.tables(lines).startswith(
+            "Measured 2026-01-31 to 2026-02-01, processor C 1, plumb abc. While plumb ran, other processes took 2 % to 50 % of the "
+            "processors (median 26 %).\n\n    plumb: plumb -m {model}\n\n### tg64\n"))
+
+    def test_without_plumb_there_is_no_table(self):
+        with self.assertRaises(performance.Problem):
+            performance.tables([line("x", 1, [1])])
+
+
+class Targets(unittest.TestCase):
+    def section(self, *targets):
+        lines = [line("plumb", 1, [10], share_of_limit=0.9, model="L-Q4_0"), line("r", 1, [8], model="L-Q4_0"),
+                 line("plumb", 2, [12], share_of_limit=0.96, model="L-Q4_0"), line("plumb", 1, [5], test=(512, 0, 0))]
+        return performance.target_section([performance.Target(t, "x") for t in targets], lines)
+
+    def test_cells_are_judged_by_medians(self):
+        text = self.section({"model": "*q4_0*", "test": "tg*", "threads": 1, "over": "limit", "least": 0.92},
+                            {"model": "*q4_0*", "test": "tg64", "over": "r", "least": 1.3},
+                            {"model": "*q4_0*", "test": "tg64", "over": "absent", "least": 1.3},
+                            {"model": "*q4_0*", "test": "tg64", "threads": 2, "over": "r", "least": 1.3},
+                            {"model": "*q8_0*", "test": "tg64", "over": "r", "least": 1.3})
+        self.assertIn("1 of 2 met", text)
+        self.assertIn("| L-Q4_0 | 1 | tg64 | 92 % of the limit | 93 % (90 % to 96 %) | yes |", text)
+        self.assertIn("| L-Q4_0 | 1 | tg64 | 1.30 of r | 1.25 | **no** |", text)
+        self.assertEqual(self.section(), "")
+
+    def test_the_file_that_comes_with_it(self):
+        self.assertTrue(performance.read_targets(ROOT / "tools/performance_targets.json"))
+        for fields in ({}, 3, {"model": "a", "test": "b", "over": "c", "least": "x"}):
+            with self.assertRaises(performance.Problem):
+                performance.Target(fields, "x")
+
+
+class Costs(unittest.TestCase):
+    def test_over_one_token(self):
+        records = performance.parse_records("\n".join(json.dumps(r) for r in [
+            {"n_prompt": 1, "n_gen": 0, "n_threads": 2, "model_filename": "x/m.gguf", "samples_ts": [50, 100, 200]},
+            {"n_prompt": 4, "n_gen": 0, "n_threads": 2, "model_filename": "x/m.gguf", "samples_ts": [200]},
+            {"n_prompt": 0, "n_gen": 4, "n_threads": 2, "model_filename": "x/m.gguf", "samples_ts": [1]},
+            {"n_prompt": 4, "n_gen": 0, "n_threads": 1, "model_filename": "x/m.gguf", "samples_ts": [1]}]), "x")
+        self.assertEqual(performance.costs(records), {("m", "other", 2, 0): {1: 0.01, 4: 0.02}})
+        self.assertIn("| 4 | 20.00 | 2.00 | 200.0 |", performance.cost_tables(records))
+        with self.assertRaises(performance.Problem):
+            performance.cost_tables(records[2:])
+
+
+class Plots(unittest.TestCase):
+    """What is drawn, not the drawing: matplotlib need not be there."""
+
+    def records(self, *lines):
+        return performance.parse_records("\n".join(map(json.dumps, lines)), "x")
+
+    def test_series_by_depth(self):
+        records = self.records(line("plumb", 1, [10]), line("plumb", 1, [6], test=(0, 32, 2048)), line("plumb", 2, [8], test=(0, 32, 2048)),
+                               line("r", 1, [5]), line("r", 1, [2], test=(0, 32, 2048)), line("plumb", 1, [1], test=(512, 0, 0)))
+        series = plot.by_depth(records)
+        self.assertEqual(series[("a", "plumb", 1)], {0: [10], 2048: [6, 8]})
+        self.assertEqual(series[("a", "r", 1)], {0: [5], 2048: [2]})
+
+    def test_shares_by_model(self):
+        records = self.records(line("plumb", 1, [10], share_of_limit=0.9), line("plumb", 2, [10], share_of_limit=0.7),
+                               line("plumb", 1, [10], share_of_limit=0.6, threads=2), line("r", 1, [9]))
+        self.assertEqual(plot.shares(records, "tg"), {("a", 1): [0.9, 0.7], ("a", 2): [0.6]})
+        self.assertEqual(plot.shares(records, "pp"), {})
+
+    def test_without_matplotlib_it_says_so(self):
+        code = "import sys; sys.modules['matplotlib'] = None; sys.path.insert(0, sys.argv[1]); import plot; sys.exit(plot.main(['depth', 'x', '-o', 'y']))"
+        done = subprocess.run([sys.executable, "-c", code, str(ROOT / "tools")], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("matplotlib", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
