@@ -98,6 +98,8 @@ void attach_rest(Arguments& a, Options& o) {
   a.flag("--progress", o.progress, "say what runs, on standard error");
   a.flag("--no-warmup", o.no_warm_up, "time the first run too");
   a.flag("--with-sampling", o.bench.with_sampling, "generate by sampling, with default settings");
+  a.flag("--all-logits", o.bench.all_logits,
+         "compute the logits of every prompt token, as verifying drafts does");
   a.flag("--no-limit", o.no_limits, "do not measure the machine's limits");
   a.text("--backend", o.bench.backend, "where it runs: auto, cpu, reference");
   a.text("--cpu", o.bench.cpu, "instruction set of the cpu backend (default: the best)");

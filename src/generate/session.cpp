@@ -15,7 +15,7 @@ Session::Session(Engine& engine, int slot) : engine_(&engine), slot_(slot) {
   wants_.resize(static_cast<size_t>(options.max_batch));
 }
 
-bool Session::feed(std::span<const int32_t> ids, const std::atomic<bool>* stop) {
+bool Session::feed(std::span<const int32_t> ids, const std::atomic<bool>* stop, LogitsOf wanted) {
   CHECK(!ids.empty(), "feed needs a token");
   if (static_cast<int64_t>(ids.size()) > room())
     fail("context: expected at most {} more tokens (-c {}), got {}", room(),
@@ -24,8 +24,10 @@ bool Session::feed(std::span<const int32_t> ids, const std::atomic<bool>* stop) 
     const size_t n = std::min(ids.size(), positions_.size());
     std::iota(positions_.begin(), positions_.begin() + static_cast<int64_t>(n),
               static_cast<int32_t>(ids_.size()));
-    std::fill_n(wants_.begin(), n, uint8_t{0});
-    wants_[n - 1] = n == ids.size();
+    const bool every = wanted == LogitsOf::every;
+    std::fill_n(wants_.begin(), n, every);
+    wants_[n - 1] = every || n == ids.size();
+    last_row_ = every ? static_cast<int64_t>(n) - 1 : 0;
     const Batch batch{ids.first(n), std::span(positions_).first(n), std::span(slots_).first(n),
                       std::span(wants_).first(n), stop};
     if (!engine_->executable().run(batch)) return false;
@@ -36,7 +38,7 @@ bool Session::feed(std::span<const int32_t> ids, const std::atomic<bool>* stop) 
 }
 
 std::span<const float> Session::logits() const {
-  return engine_->executable().logits(0);
+  return engine_->executable().logits(last_row_);
 }
 
 int64_t Session::room() const {

@@ -15,10 +15,13 @@ class Session {
  public:
   explicit Session(Engine& engine, int slot = 0);
 
-  // Appends ids (at least one) in batches of the plan's size; the logits of the last one follow.
-  // False: `stop` became true; the batches that were done until then are held, the one under way is
-  // given up.
-  bool feed(std::span<const int32_t> ids, const std::atomic<bool>* stop = nullptr);
+  // Appends ids (at least one) in batches of the plan's size; the logits of the last one follow, or
+  // are computed of every one, as many in a batch as the plan's max_logits must allow. False:
+  // `stop` became true; the batches that were done until then are held, the one under way is given
+  // up.
+  enum class LogitsOf { last, every };
+  bool feed(std::span<const int32_t> ids, const std::atomic<bool>* stop = nullptr,
+            LogitsOf wanted = LogitsOf::last);
 
   std::span<const float> logits() const;  // after the last token fed, [n_vocab]
 
@@ -37,6 +40,7 @@ class Session {
   std::vector<int32_t> ids_;
   std::vector<int32_t> positions_, slots_;
   std::vector<uint8_t> wants_;
+  int64_t last_row_ = 0;  // of the last batch's logits
 };
 
 }  // namespace plumb

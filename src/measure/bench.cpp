@@ -22,8 +22,10 @@ PlanOptions plan_options(const BenchSetup& setup, int64_t n_positions) {
 
 EngineOptions engine_options(const BenchSetup& setup, int64_t n_positions,
                              const BenchOptions& options) {
+  PlanOptions plan = plan_options(setup, n_positions);
+  if (options.all_logits) plan.max_logits = plan.max_batch;
   return {.backend = {.name = options.backend, .n_threads = setup.n_threads, .cpu = options.cpu},
-          .plan = plan_options(setup, n_positions)};
+          .plan = plan};
 }
 
 std::string utc_now() {
@@ -97,7 +99,8 @@ void Bench::feed_prompt(int64_t n) {
   std::span<const int32_t> ids = std::span(tokens_).subspan(begin, static_cast<size_t>(n));
   while (!ids.empty()) {
     const auto piece = ids.first(std::min(ids.size(), static_cast<size_t>(setup_.n_batch)));
-    session_.feed(piece);
+    session_.feed(piece, nullptr,
+                  options_.all_logits ? Session::LogitsOf::every : Session::LogitsOf::last);
     ids = ids.subspan(piece.size());
   }
 }
@@ -149,8 +152,9 @@ BenchResult Bench::run(const BenchTest& test,
   const auto tell = [&](const std::string& what) {
     if (progress) progress(what);
   };
-  BenchResult result{.test_time = utc_now(),
-                     .work = work_of(engine_.plan(), test, setup_.n_batch),
+  BenchResult result{.all_logits = options_.all_logits,
+                     .test_time = utc_now(),
+                     .work = work_of(engine_.plan(), test, setup_.n_batch, options_.all_logits),
                      .arithmetic = arithmetic_of(engine_.plan()),
                      .weight_bytes_per_token = weight_bytes_per_token(engine_.plan()),
                      .backend = engine_.backend().name()};

@@ -20,13 +20,15 @@ struct BenchOptions {
   int repetitions = 5;
   bool warm_up = true;
   bool with_sampling = false;  // tokens are sampled, by default settings
+  bool all_logits = false;     // of prompts: of every token, as when drafts are verified
   bool measure_limits = true;  // of the machine, before and after each test
   std::string backend = "auto", cpu;
 };
 
 struct BenchResult {
   std::vector<int64_t> samples_ns;  // one per repetition
-  std::string test_time;            // when it began: "2026-01-31T12:00:00Z"
+  bool all_logits = false;
+  std::string test_time;  // when it began: "2026-01-31T12:00:00Z"
   Work work;
   Arithmetic arithmetic = Arithmetic::f32;
   Limits limits;                    // the larger of those measured before and after

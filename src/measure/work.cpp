@@ -19,7 +19,7 @@ double multiply_adds(const Plan& plan, int64_t n_tokens, int64_t depth, int64_t 
 
 }  // namespace
 
-Work work_of(const Plan& plan, const BenchTest& test, int64_t n_batch) {
+Work work_of(const Plan& plan, const BenchTest& test, int64_t n_batch, bool all_logits) {
   const auto weights = static_cast<double>(weight_bytes_per_token(plan));
   const auto per_position = static_cast<double>(plan.cache.bytes_per_position());
   Work work;
@@ -29,7 +29,8 @@ Work work_of(const Plan& plan, const BenchTest& test, int64_t n_batch) {
     for (int64_t done = 0; done < piece;) {
       const int64_t n = std::min(plan.options.max_batch, piece - done);
       done += n;
-      work.prompt_macs += multiply_adds(plan, n, depth, done == piece ? 1 : 0);
+      const int64_t n_logits = all_logits ? n : done == piece ? 1 : 0;
+      work.prompt_macs += multiply_adds(plan, n, depth, n_logits);
       depth += n;
       work.prompt_bytes += weights + static_cast<double>(depth) * per_position;
     }

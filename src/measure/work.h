@@ -16,8 +16,8 @@ struct Work {
 };
 
 // Prompts are handed over n_batch tokens at a time and computed as many together as the plan
-// allows.
-Work work_of(const Plan& plan, const BenchTest& test, int64_t n_batch);
+// allows. Logits are computed of the last token handed over, or of all.
+Work work_of(const Plan& plan, const BenchTest& test, int64_t n_batch, bool all_logits = false);
 
 // The arithmetic that a format is made for; that most of a plan's weights are.
 Arithmetic arithmetic_of(Format format);

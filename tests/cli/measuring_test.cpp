@@ -91,6 +91,18 @@ TEST_F(Bench, TheSamplerTooWhenAskedFor) {
   EXPECT_THAT(f.out, HasSubstr("tg8 @ d5"));
 }
 
+TEST_F(Bench, LogitsOfEveryTokenCostMore) {
+  const auto macs = [&](Words words) {
+    words.insert(words.begin(), {"bench", "-p", "30", "-ub", "8", "-n", "2", "-r", "1",
+                                 "--no-limit", "-o", "json"});
+    const Finished f = tiny(words);
+    EXPECT_EQ(f.code, 0) << f.err;
+    const Json j = Json::parse(f.out, nullptr, false);
+    return j[0]["gmacs"].get<double>() * j[0]["avg_ns"].get<double>();
+  };
+  EXPECT_GT(macs({"--all-logits"}), 1.2 * macs({}));
+}
+
 TEST_F(Bench, OneMeasuresAtATime) {
   const DeviceLock mine("cpu", "somebody's benchmark", {}, folder_.path());
   expect_refused(tiny({"bench", "-p", "1", "-n", "0"}), {"somebody's benchmark", "--wait"});

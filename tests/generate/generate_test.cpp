@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -89,6 +90,21 @@ TEST_F(Generate, GreedyIsTheLargestLogitTokenByToken) {
   EXPECT_EQ(g.ids, ids);
   EXPECT_EQ(g.stop, StopReason::length);
   EXPECT_EQ(g.decoded_tokens, 9) << "the last token is sampled and not fed";
+}
+
+TEST_F(Generate, LogitsOfEveryTokenEndInThoseOfTheLast) {
+  Engine other = open({.max_batch = 3, .max_logits = 3});
+  Session session(other);
+  session.feed(prompt_, nullptr, Session::LogitsOf::every);  // three and one
+  session_.feed(prompt_);
+  EXPECT_TRUE(std::ranges::equal(session.logits(), session_.logits()));
+  session.truncate(0);
+  session.feed(std::span(prompt_).first(2), nullptr, Session::LogitsOf::every);
+  session_.truncate(0);
+  session_.feed(std::span(prompt_).first(1));
+  EXPECT_TRUE(std::ranges::equal(other.executable().logits(0), session_.logits()));
+  session_.feed(std::span(prompt_).subspan(1, 1));
+  EXPECT_TRUE(std::ranges::equal(session.logits(), session_.logits()));
 }
 
 TEST_F(Generate, NeverGivesHalfACharacter) {

@@ -45,6 +45,17 @@ TEST(Work, MultiplyAddsAreThePlans) {
   EXPECT_EQ(both.gen_macs, later.gen_macs);
 }
 
+TEST(Work, LogitsOfEveryToken) {
+  const TinyPlan tiny;
+  double head = 0;
+  for (const Step& step : tiny.plan.steps)
+    if (std::holds_alternative<Head>(step.args)) head = static_cast<double>(step.cost.ops(1, 0));
+  const BenchTest test{.n_prompt = 20, .n_gen = 0, .n_depth = 5};
+  const double more = work_of(tiny.plan, test, 512, true).prompt_macs -
+                      work_of(tiny.plan, test, 512, false).prompt_macs;
+  EXPECT_EQ(more, 19 * head / 2);
+}
+
 TEST(Work, TheLeastTime) {
   const Work work{.gen_bytes = 100, .prompt_macs = 1000};
   EXPECT_EQ(least_seconds(work, {.read = 50, .macs = 500}), 4);
