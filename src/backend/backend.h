@@ -63,7 +63,8 @@ class Executable {
 };
 
 struct CompileOptions {
-  // Called with a tensor's bytes once the backend keeps its own copy and will not read them again.
+  // Called with a tensor's bytes, or piece by piece with runs of them, once the backend keeps its
+  // own copy and will not read them again. Several threads may call it at once.
   std::function<void(std::span<const uint8_t>)> release_weights = [](std::span<const uint8_t>) {};
 };
 

@@ -9,22 +9,21 @@
 namespace plumb::cpu {
 namespace {
 
-constexpr auto kAsTheyAre = [](const auto&) {};
-
 // Bits of words of which each has a few of every column of a run, on the way to words of which each
 // has all of a column's: the number of a word and the place of a bit in its byte change roles.
-void turn_nibbles(Words* w) {  // 8 words
+constexpr auto kTurnNibbles = [](Words* w) {  // 8 words
   for (int i = 0; i < 4; ++i) exchange<4>(w[i], w[i + 4]);
-}
-void turn_pairs(Words* w) {  // 4 words
+};
+constexpr auto kTurnPairs = [](Words* w) {  // 4 words
   for (int i = 0; i < 2; ++i) exchange<4>(w[i], w[i + 2]);
   for (int i = 0; i < 4; i += 2) exchange<2>(w[i], w[i + 1]);
-}
-void turn_bits(Words* w) {  // 8 words
-  turn_nibbles(w);
+};
+constexpr auto kTurnBits = [](Words* w) {  // 8 words
+  kTurnNibbles(w);
   for (const int i : {0, 1, 4, 5}) exchange<2>(w[i], w[i + 2]);
   for (int i = 0; i < 8; i += 2) exchange<1>(w[i], w[i + 1]);
-}
+};
+constexpr auto kAsTheyAre = [](const Words*) {};
 
 // Bit 4 g + j of the file is bit 8 j + g in a panel.
 template <Way way>
@@ -83,7 +82,6 @@ struct LargeBlock {
   static constexpr int at(int block, int word) {
     return kLayout.codes_at() + block * kLayout.block_bytes() + 64 * word;
   }
-  static constexpr int more_at(int block, int word) { return at(block, word) + kLayout.more_at(); }
 
   template <Way way>
   static void move(const FourRows<way>& four) {
@@ -92,14 +90,15 @@ struct LargeBlock {
     four.template values<uint8_t, kLayout.small_bytes()>(kFile.small, kLayout.small_at());
     move_codes(four);
     if constexpr (kLayout.bits % 2 == 1)  // 32 bytes: bit b of each is of block b
-      four.template words<8>(kFile.more, turn_bits, [](int i) { return more_at(i, 0); });
-    if constexpr (kLayout.bits == 6) move_pairs(four, kFile.more, more_at);
+      four.template words<8>(kFile.more, kTurnBits,
+                             [](int i) { return at(i, 0) + kLayout.more_at(); });
+    if constexpr (kLayout.bits == 6) move_pairs<kLayout.more_at()>(four, kFile.more);
   }
 
  private:
   template <Way way>
   static void move_codes(const FourRows<way>& four) {
-    if constexpr (kLayout.bits < 4) return move_pairs(four, kFile.codes, at);
+    if constexpr (kLayout.bits < 4) return move_pairs<0>(four, kFile.codes);
     if constexpr (kLayout.table != nullptr) {  // 16 bytes: the nibbles of a block
       for (int b = 0; b < 8; ++b)
         four.template words<4>(kFile.codes + 16 * b, kAsTheyAre, [b](int i) { return at(b, i); });
@@ -109,17 +108,17 @@ struct LargeBlock {
     constexpr int kNext = kLayout.bits == 6 ? 2 : 1;
     for (int run = 0; run < 4; ++run) {
       const int first = kNext == 2 ? run / 2 * 4 + run % 2 : run * 2;
-      four.template words<8>(kFile.codes + 32 * run, turn_nibbles,
+      four.template words<8>(kFile.codes + 32 * run, kTurnNibbles,
                              [first](int i) { return at(first + i / 4 * kNext, i % 4); });
     }
   }
 
   // Two bits per column: 16 bytes hold a half of four blocks.
-  template <Way way>
-  static void move_pairs(const FourRows<way>& four, int file, int (*line)(int block, int word)) {
+  template <int kLine, Way way>
+  static void move_pairs(const FourRows<way>& four, int file) {
     for (int run = 0; run < 4; ++run)
-      four.template words<4>(file + 16 * run, turn_pairs,
-                             [=](int i) { return line(run / 2 * 4 + i, run % 2); });
+      four.template words<4>(file + 16 * run, kTurnPairs,
+                             [run](int i) { return at(run / 2 * 4 + i, run % 2) + kLine; });
   }
 };
 

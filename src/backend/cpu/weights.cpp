@@ -21,6 +21,17 @@ void prefer_large_pages([[maybe_unused]] const AnonymousMemory& memory) {
 #endif
 }
 
+// Maps the pages of these bytes at once instead of by a fault every few of them, and so that what
+// is prefetched is there to be fetched. Where the system cannot, they fault.
+void map_pages([[maybe_unused]] std::span<const uint8_t> bytes) {
+#if defined(MADV_POPULATE_READ)
+  constexpr uintptr_t kPage = 4096;
+  const auto begin = reinterpret_cast<uintptr_t>(bytes.data()) / kPage * kPage;
+  const auto end = reinterpret_cast<uintptr_t>(bytes.data() + bytes.size());
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_READ);
+#endif
+}
+
 // Vectors are read in whole panels.
 int64_t padded_vector(const Tensor& tensor) {
   return (tensor.elements() + kPanelRows - 1) / kPanelRows * kPanelRows;
@@ -109,28 +120,44 @@ void Weights::load(ThreadPool& pool, const KernelSet& kernels, const CompileOpti
   for (const Key key : order_) {
     const Place& place = places_.at(key);
     if (place.at < 0) continue;
-    pack(place, pool);
-    options.release_weights(place.tensor->data);
+    if (place.panel_stride == 0)
+      decode(place, options);
+    else
+      pool.run([&](int64_t thread, int64_t n_threads) {
+        const int64_t n = panels_of(*place.tensor);
+        pack(place, n * thread / n_threads, n * (thread + 1) / n_threads, options);
+      });
   }
 }
 
-void Weights::pack(const Place& place, ThreadPool& pool) {
+void Weights::decode(const Place& place, const CompileOptions& options) {
   const Tensor& tensor = *place.tensor;
-  uint8_t* to = memory_.data() + place.at;
-  if (place.panel_stride == 0) {
-    format_info(tensor.format)
-        .decode(tensor.data.data(), reinterpret_cast<float*>(to), tensor.elements());
-    return;
+  format_info(tensor.format)
+      .decode(tensor.data.data(), reinterpret_cast<float*>(memory_.data() + place.at),
+              tensor.elements());
+  options.release_weights(tensor.data);
+}
+
+// Panels [begin, end), a piece at a time: large enough that asking for the file's pages and giving
+// them back costs little, small enough not to be noticed beside the weights.
+void Weights::pack(const Place& place, int64_t begin, int64_t end, const CompileOptions& options) {
+  constexpr int64_t kPieceBytes = int64_t{2} << 20;
+  const Tensor& tensor = *place.tensor;
+  const int64_t bytes = tensor.row_bytes() * kPanelRows;
+  const int64_t piece = std::max(kPieceBytes / bytes, int64_t{1});
+  const auto rows_before = [&](int64_t panel) {
+    return tensor.data.first(std::min(static_cast<size_t>(panel * bytes), tensor.data.size()));
+  };
+  for (; begin < end; begin += piece) {
+    const int64_t next = std::min(begin + piece, end);
+    const auto rows = rows_before(next).subspan(static_cast<size_t>(begin * bytes));
+    map_pages(rows);
+    for (int64_t p = begin; p < next; ++p)
+      pack_panel(tensor.format, tensor.data.data() + p * bytes,
+                 std::min(kPanelRows, tensor.rows - p * kPanelRows), tensor.columns,
+                 memory_.data() + place.at + p * place.panel_stride);
+    options.release_weights(rows);
   }
-  pool.run([&](int64_t thread, int64_t n_threads) {
-    const int64_t n = panels_of(tensor), row_bytes = tensor.row_bytes();
-    for (int64_t p = n * thread / n_threads; p < n * (thread + 1) / n_threads; ++p) {
-      const int64_t row = p * kPanelRows;
-      pack_panel(tensor.format, tensor.data.data() + row * row_bytes,
-                 std::min(kPanelRows, tensor.rows - row), tensor.columns,
-                 to + p * place.panel_stride);
-    }
-  });
 }
 
 const uint8_t* Weights::data(const Place& place) const {

@@ -24,7 +24,7 @@ class Weights {
 
   int64_t bytes() const { return bytes_; }
 
-  // Packs tensor by tensor on all threads and gives the file's pages of each one back behind it.
+  // Packs tensor by tensor on all threads and gives the file's pages back behind them.
   void load(ThreadPool& pool, const KernelSet& kernels, const CompileOptions& options);
 
   // After load.
@@ -49,7 +49,8 @@ class Weights {
   void add_pair(const Tensor& a, const Tensor& b);
   void add_vector(const Tensor& tensor);
   void take(const Tensor& tensor, Place place);
-  void pack(const Place& place, ThreadPool& pool);
+  void decode(const Place& place, const CompileOptions& options);
+  void pack(const Place& place, int64_t begin, int64_t end, const CompileOptions& options);
   const uint8_t* data(const Place& place) const;
 
   Carver carver_;
