@@ -45,6 +45,10 @@ struct ShapeOptions {
   bool measure_limits = true;
 };
 
+// As many matrices as have that many bytes together, at least one: the file's own of that shape
+// first, then the same again. All have different names, so that a backend keeps each by itself.
+std::vector<Tensor> rotating_set(const Shape& shape, int64_t bytes);
+
 // Twice the last-level caches of this machine, at least 64 MiB.
 int64_t default_set_bytes();
 

@@ -21,19 +21,6 @@ using Clock = std::chrono::steady_clock;
 constexpr int64_t kMostMatrices = 1 << 14;
 constexpr int64_t kLeastSet = int64_t{64} << 20;
 
-// The file's own matrices first, then the same again under other names, which the backend packs
-// into memory of their own.
-std::vector<Tensor> rotating_set(const Shape& shape, int64_t bytes) {
-  const int64_t n = std::clamp<int64_t>((bytes + shape.bytes() - 1) / shape.bytes(), 1,  //
-                                        kMostMatrices);
-  std::vector<Tensor> set;
-  for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
-    set.push_back(shape.tensors[i % shape.tensors.size()]);
-    set.back().name += fmt::format("#{}", i);
-  }
-  return set;
-}
-
 // Products of the same input, one after another.
 Plan plan_of(const Shape& shape, const std::vector<Tensor>& set, int64_t max_tokens) {
   constexpr BufferId kInput = 0, kOutput = 1;
@@ -191,6 +178,17 @@ class ShapeTimer {
 };
 
 }  // namespace
+
+std::vector<Tensor> rotating_set(const Shape& shape, int64_t bytes) {
+  const int64_t n = std::clamp<int64_t>((bytes + shape.bytes() - 1) / shape.bytes(), 1,  //
+                                        kMostMatrices);
+  std::vector<Tensor> set;
+  for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
+    set.push_back(shape.tensors[i % shape.tensors.size()]);
+    set.back().name += fmt::format("#{}", i);
+  }
+  return set;
+}
 
 int64_t default_set_bytes() {
   int64_t bytes = 0;

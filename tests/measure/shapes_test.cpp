@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "base/error.h"
 #include "generate/engine.h"
 #include "support/temp_folder.h"
@@ -73,6 +75,21 @@ TEST_F(Shapes, WhatIsNotThereIsRefusedWithWhatIs) {
   EXPECT_THAT(refused("experts"), HasSubstr("attn_q 64x64 F32, attn_k"));
   EXPECT_THAT(refused("attn_[q"), HasSubstr("regular expression"));
   EXPECT_THAT(refused(std::string(1000, '(')), HasSubstr("at most"));
+}
+
+TEST_F(Shapes, ARotatingSetHasEveryMatrixByItself) {
+  const auto all = shapes({.n_layers = 3});
+  const Shape& shape = all[1];
+  const auto set = rotating_set(shape, 7 * shape.bytes() + 1);
+  ASSERT_EQ(set.size(), 8u);
+  std::set<std::string> names;
+  for (size_t i = 0; i < set.size(); ++i) {
+    EXPECT_EQ(set[i].data.data(), shape.tensors[i % 3].data.data()) << i;
+    names.insert(set[i].name);
+  }
+  EXPECT_EQ(names.size(), 8u);
+  EXPECT_EQ(rotating_set(shape, 0).size(), 1u);
+  EXPECT_LE(rotating_set(shape, INT64_MAX / 2).size(), 1u << 14) << "tiny ones have a bound";
 }
 
 TEST_F(Shapes, AreTimedWithEveryNumberOfTokens) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Tests of tools/performance.py with programs that only pretend to measure. Run by ctest; python3 alone is enough."""
+import importlib.util
 import io
 import json
 import pathlib
@@ -276,6 +277,20 @@ class Plots(unittest.TestCase):
         done = subprocess.run([sys.executable, "-c", code, str(ROOT / "tools")], capture_output=True, text=True)
         self.assertEqual(done.returncode, 2)
         self.assertIn("matplotlib", done.stderr)
+
+
+@unittest.skipUnless(importlib.util.find_spec("matplotlib"), "matplotlib is not there")
+class Drawings(unittest.TestCase):
+    def test_every_chart_is_a_picture(self):
+        lines = [line(engine, n, [10 + n, 9], test=test, model=model, share_of_limit=0.9) for engine in ("plumb", "r") for n in (1, 2)
+                 for test in ((0, 64, 0), (0, 32, 64), (1, 0, 0), (4, 0, 0)) for model in ("l-q4_0", "l-q8_0", "l-q6_k", "l-f16")]
+        with tempfile.TemporaryDirectory() as folder:
+            results, picture = pathlib.Path(folder, "r.jsonl"), pathlib.Path(folder, "p.png")
+            results.write_text("\n".join(map(json.dumps, lines)))
+            for chart in ("depth", "limit", "cost"):
+                self.assertEqual(plot.main([chart, str(results), "-o", str(picture)]), 0)
+                self.assertTrue(picture.read_bytes().startswith(b"\x89PNG"), chart)
+                picture.unlink()
 
 
 if __name__ == "__main__":
