@@ -53,6 +53,8 @@ class Bench {
   BenchResult run(const BenchTest& test,
                   const std::function<void(const std::string&)>& progress = {});
 
+  Engine& engine() { return engine_; }  // as the last repetition left it
+
  private:
   void fill_to(int64_t depth);
   void feed_prompt(int64_t n);
