@@ -22,7 +22,9 @@ cost: reads results of `run --tests pp1-16 --plumb-options=--all-logits`, or of 
 of the first see the same machine with every number of tokens.
 
 table --targets FILE judges the cells by a JSON list of {"model": "*q4_0*", "test": "tg64", "threads": 2, "over": "limit", "least": 0.95}
-(model and test are patterns, threads may be left out, over is "limit" or a rival); tools/performance_targets.json is one.
+(model and test are patterns, threads may be left out); tools/performance_targets.json is one. `over` is a rival; "limit"; or "added
+reads": the least time that the additional reads of a test at a depth take at the limit, over the time that it takes more than the same
+test at depth 0.
 
 Needs Python 3.8, nothing else. Its tests: tests/tools/performance_test.py.
 """
@@ -362,20 +364,39 @@ class Target:
     def matches(self, cell):
         model, threads, test = cell
         return (fnmatch.fnmatchcase(model.lower(), self.model.lower()) and fnmatch.fnmatchcase(test_name(test), self.test)
-                and self.threads in (None, threads))
+                and ("@" in self.test) == (test[2] > 0) and self.threads in (None, threads))
 
-    def reached(self, rounds):
+    def reached(self, cell, cells):
         """One value for each round that says something."""
+        rounds = cells[cell]
+        if self.over == "added reads":
+            model, threads, (n_prompt, n_gen, _) = cell
+            return added_reads(rounds, cells.get((model, threads, (n_prompt, n_gen, 0)), {}))
         if self.over == "limit":
             return [e[PLUMB]["share_of_limit"] for e in rounds.values() if PLUMB in e and e[PLUMB].get("share_of_limit")]
         return [rate(e[PLUMB]) / rate(e[self.over]) for e in rounds.values() if PLUMB in e and self.over in e]
 
     def row(self, cell, values):
-        percent = lambda x: f"{100 * x:.0f} %"
-        times = lambda x: f"{x:.2f}"
-        text, over = (percent, "the limit") if self.over == "limit" else (times, self.over)
-        return [cell[0], str(cell[1]), test_name(cell[2]), f"{text(self.least)} of {over}", spread(values, text),
+        percent = lambda x: f"{100 * x:.1f} %"
+        times = lambda x: f"{x:.2f} times"
+        text = percent if self.over in ("limit", "added reads") else times
+        return [cell[0], str(cell[1]), test_name(cell[2]), f"{text(self.least)} {self.over}", spread(values, text),
                 "yes" if statistics.median(values) >= self.least else "**no**"]
+
+
+def added_reads(rounds, shallow):
+    """What depth should cost over what it costs, by the medians at depth 0."""
+    mine = lambda some: [e[PLUMB] for e in some.values() if PLUMB in e and e[PLUMB].get("limit_gbps")]
+    seconds = lambda line: 1 / rate(line)
+    gigabytes = lambda line: line["gbps"] / rate(line)  # of a token
+    if not mine(shallow):
+        return []
+    base_seconds, base_gigabytes = (statistics.median(map(f, mine(shallow))) for f in (seconds, gigabytes))
+    values = []
+    for line in mine(rounds):
+        least, more = (gigabytes(line) - base_gigabytes) / line["limit_gbps"], seconds(line) - base_seconds
+        values.append(least / more if more > least / 9 else 9.0)  # noise may hide the cost
+    return values
 
 
 def read_targets(path):
@@ -390,9 +411,10 @@ def read_targets(path):
 
 def target_section(targets, lines):
     rows = []
-    for cell, rounds in rounds_of(lines).items():
+    cells = rounds_of(lines)
+    for cell in cells:
         for target in targets:
-            values = target.reached(rounds) if target.matches(cell) else []
+            values = target.reached(cell, cells) if target.matches(cell) else []
             rows += [target.row(cell, values)] if values else []
     met = sum(row[-1] == "yes" for row in rows)
     return (f"\n### Targets\n\n{met} of {len(rows)} met by the median.\n\n"

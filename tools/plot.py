@@ -45,14 +45,17 @@ def kind_of(record):
     return "pp" if record["test"][0] else "tg"
 
 
-def at_depth_0(records, kind):
-    return [r for r in records if kind_of(r) == kind and r["test"][2] == 0]
+def longest_test(records, kind):
+    """Records of the longest test of a kind (tg or pp) at depth 0."""
+    chosen = [r for r in records if kind_of(r) == kind and r["test"][2] == 0]
+    longest = max((r["test"] for r in chosen), default=None)
+    return [r for r in chosen if r["test"] == longest]
 
 
 def shares(records, kind):
-    """(model, threads) -> plumb's shares of the limit, in tests of one kind (tg or pp) at depth 0."""
+    """(model, threads) -> plumb's shares of the limit in that test."""
     found = {}
-    for r in at_depth_0(records, kind):
+    for r in longest_test(records, kind):
         if engine_of(r) == PLUMB and r["fields"].get("share_of_limit"):
             found.setdefault((model_of(r), threads_of(r)), []).append(r["fields"]["share_of_limit"])
     return found
@@ -60,7 +63,7 @@ def shares(records, kind):
 
 def rival_shares(records, kind):
     """rival -> (model, threads) -> shares: plumb's in the same round over the ratio of the rates."""
-    chosen = at_depth_0(records, kind)
+    chosen = longest_test(records, kind)
     key = lambda r: (model_of(r), threads_of(r), r["test"], r["fields"].get("round"))
     mine = {key(r): r for r in chosen if engine_of(r) == PLUMB and r["fields"].get("share_of_limit")}
     found = {}
@@ -174,21 +177,22 @@ def draw_bars(axes, names, groups):
         if there:
             axes.errorbar(middles, y, xerr=list(zip(*ranges)), fmt="none", ecolor="#333333", elinewidth=0.8)
         for at, middle, (_, v) in zip(y, middles, there):
-            axes.text(100 * max(v) + 1.5, at, f"{middle:.0f}", va="center", fontsize=8, color="#333333")
+            axes.text(100 * max(v) + 1.5, at, f"{middle:.0f}", va="center", fontsize=8, color="#333333",
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})
 
 
 def draw_limit(options):
     records, threads = chosen_records(options)
-    panels = [("tg", "Generating: share of read bandwidth"), ("pp", "Reading a prompt: share of multiply-add peak")]
-    panels = [(kind, title, shares(records, kind)) for kind, title in panels]
-    panels = [p for p in panels if p[2]]
+    panels = [("tg", "generating: share of read bandwidth"), ("pp", "reading a prompt: share of multiply-add peak")]
+    panels = [(kind, f"{performance.test_name(longest_test(records, kind)[0]['test'])}, {title}", shares(records, kind))
+              for kind, title in panels if shares(records, kind)]
     if not panels:
         raise Problem("expected plumb's tests with share_of_limit, got none")
     names, common = short_names(model for _, _, found in panels for model, _ in found)
     models = list(names)
     plt = pyplot()
     n_engines = 1 + max(len(rival_shares(records, kind)) for kind, _, _ in panels)
-    figure, grid = plt.subplots(1, len(panels), figsize=(4.8 * len(panels) + 1.5, 1.6 + len(models) * (0.2 + 0.17 * n_engines)),
+    figure, grid = plt.subplots(1, len(panels), figsize=(4.8 * len(panels) + 1.5, 1.6 + len(models) * (0.12 + 0.14 * n_engines)),
                                 sharey=True, squeeze=False)
     for axes, (kind, title, found) in zip(grid.flat, panels):
         rivals = rival_shares(records, kind)
@@ -199,7 +203,7 @@ def draw_limit(options):
         axes.set(title=title, xlabel="% of what the machine did just then", xlim=(0, None))
         axes.grid(axis="y", visible=False)
     grid.flat[0].set_yticks(range(len(models)), [names[m] for m in models])
-    grid.flat[0].invert_yaxis()
+    grid.flat[0].set_ylim(len(models) - 0.4, -0.6)
     handles, labels = grid.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="upper right", ncols=len(labels))
     figure.suptitle(options.title or f"How far from the machine's limit{': ' + common if common else ''}", x=0.01, ha="left",
@@ -214,19 +218,23 @@ def draw_cost(options):
         raise Problem(performance.NO_CURVE)
     plt = pyplot()
     figure, axes = plt.subplots(figsize=(7, 4.2))
-    several_engines = len({engine for _, engine, _, _ in curves}) > 1
+    models = list(dict.fromkeys((model, depth) for model, _, _, depth in curves))
+    engines = engines_in_order(engine for _, engine, _, _ in curves)
+    depths = {depth for _, depth in models}
     most = 1
-    for i, ((model, engine, _, depth), seconds) in enumerate(curves.items()):
+    for (model, engine, _, depth), seconds in curves.items():
         cost = [s / seconds[1] for s in seconds.values()]
         most = max(most, *cost)
-        label = ", ".join([model] + [engine] * several_engines + [f"depth {depth}"] * (depth > 0))
-        axes.plot(list(seconds), cost, marker="o", markersize=4, color=COLOURS[i % len(COLOURS)], label=label)
+        label = ", ".join([model] + [engine] * (len(engines) > 1) + [f"depth {depth}"] * (len(depths) > 1))
+        axes.plot(list(seconds), cost, ["-", "--", ":", "-."][engines.index(engine) % 4], marker="o", markersize=4,
+                  color=COLOURS[models.index((model, depth)) % len(COLOURS)], label=label)
     longest = max(n for seconds in curves.values() for n in seconds)
     axes.plot([1, longest], [1, longest], color="#999999", linewidth=0.9, linestyle="--", label="one by one")
-    axes.set(xlabel="tokens at once", ylabel="time over that of one token", ylim=(0, most * 1.3), xlim=(0.5, longest + 0.5))
-    axes.set_title(options.title or "What n tokens at once cost", fontweight="bold")
+    axes.set(xlabel="tokens at once", ylabel="time over that of one token", ylim=(0, most * 1.1), xlim=(0.5, longest + 0.5))
+    axes.set_title(options.title or "What n tokens at once cost" + (f", at depth {max(depths)}" if depths != {0} and len(depths) == 1 else ""),
+                   fontweight="bold")
     axes.set_xticks(range(1, longest + 1, max(1, longest // 16)))
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower right")
     save(figure, options, records, threads, "medians")
 
 

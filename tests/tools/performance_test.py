@@ -229,9 +229,20 @@ class Targets(unittest.TestCase):
                             {"model": "*q4_0*", "test": "tg64", "threads": 2, "over": "r", "least": 1.3},
                             {"model": "*q8_0*", "test": "tg64", "over": "r", "least": 1.3})
         self.assertIn("1 of 2 met", text)
-        self.assertIn("| L-Q4_0 | 1 | tg64 | 92 % of the limit | 93 % (90 % to 96 %) | yes |", text)
-        self.assertIn("| L-Q4_0 | 1 | tg64 | 1.30 of r | 1.25 | **no** |", text)
+        self.assertIn("| L-Q4_0 | 1 | tg64 | 92.0 % limit | 93.0 % (90.0 % to 96.0 %) | yes |", text)
+        self.assertIn("| L-Q4_0 | 1 | tg64 | 1.30 times r | 1.25 times | **no** |", text)
         self.assertEqual(self.section(), "")
+
+    def test_what_depth_costs_beyond_its_reads(self):
+        lines = [line("plumb", 1, [10], gbps=40, limit_gbps=50), line("plumb", 1, [5], test=(0, 64, 9), gbps=45, limit_gbps=100),
+                 line("plumb", 2, [11], test=(0, 64, 9), gbps=55, limit_gbps=100)]  # 4 GB a token, then 9 GB in 0.1 s more; 5 GB
+        target = performance.Target({"model": "a", "test": "tg64@d9", "over": "added reads", "least": 0.8}, "x")
+        cells = performance.rounds_of(lines)
+        found = target.reached(("a", 1, (0, 64, 9)), cells)
+        self.assertAlmostEqual(found[0], 0.5)
+        self.assertEqual(found[1], 9)
+        self.assertFalse(target.matches(("a", 1, (0, 64, 0))))
+        self.assertFalse(performance.Target({"model": "a", "test": "tg*", "over": "r", "least": 1}, "x").matches(("a", 1, (0, 64, 9))))
 
     def test_the_file_that_comes_with_it(self):
         self.assertTrue(performance.read_targets(ROOT / "tools/performance_targets.json"))
@@ -268,7 +279,10 @@ class Plots(unittest.TestCase):
 
     def test_shares_by_model(self):
         records = self.records(line("plumb", 1, [10], share_of_limit=0.9), line("plumb", 2, [10], share_of_limit=0.7),
-                               line("plumb", 1, [10], share_of_limit=0.6, threads=2), line("r", 1, [9]))
+                               line("plumb", 1, [10], share_of_limit=0.6, threads=2), line("r", 1, [9]),
+                               line("plumb", 1, [10], test=(0, 8, 0), share_of_limit=0.1),
+                               line("plumb", 1, [10], test=(0, 99, 9), share_of_limit=0.2))
+        self.assertEqual(plot.rival_shares(records, "tg"), {"r": {("a", 1): [0.9 * 0.9]}})
         self.assertEqual(plot.shares(records, "tg"), {("a", 1): [0.9, 0.7], ("a", 2): [0.6]})
         self.assertEqual(plot.shares(records, "pp"), {})
 
