@@ -19,8 +19,7 @@ import re
 import statistics
 import sys
 
-import performance
-from performance import PLUMB, Problem, engine_of, model_of
+from performance_results import NO_CURVE, PLUMB, Problem, costs, engine_of, model_of, read_records, test_name
 
 COLOURS = ["#7a2f6f", "#8a9aa8", "#d08a3c", "#4f8a8b", "#b5b35c", "#5b6ea8", "#a85b5b", "#777777"]  # plumb's first
 
@@ -77,7 +76,7 @@ def rival_shares(records, kind):
 
 
 def chosen_records(options):
-    records = performance.read_records(options.results)
+    records = read_records(options.results)
     records = [r for r in records if re.search(options.model, model_of(r))]
     threads = options.threads or max(map(threads_of, records), default=0)
     return [r for r in records if threads_of(r) == threads], threads
@@ -184,7 +183,7 @@ def draw_bars(axes, names, groups):
 def draw_limit(options):
     records, threads = chosen_records(options)
     panels = [("tg", "generating: share of read bandwidth"), ("pp", "reading a prompt: share of multiply-add peak")]
-    panels = [(kind, f"{performance.test_name(longest_test(records, kind)[0]['test'])}, {title}", shares(records, kind))
+    panels = [(kind, f"{test_name(longest_test(records, kind)[0]['test'])}, {title}", shares(records, kind))
               for kind, title in panels if shares(records, kind)]
     if not panels:
         raise Problem("expected plumb's tests with share_of_limit, got none")
@@ -213,9 +212,9 @@ def draw_limit(options):
 
 def draw_cost(options):
     records, threads = chosen_records(options)
-    curves = performance.costs(records)
+    curves = costs(records)
     if not curves:
-        raise Problem(performance.NO_CURVE)
+        raise Problem(NO_CURVE)
     plt = pyplot()
     figure, axes = plt.subplots(figsize=(7, 4.2))
     models = list(dict.fromkeys((model, depth) for model, _, _, depth in curves))

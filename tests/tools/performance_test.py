@@ -14,6 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
 import performance  # noqa: E402
+import performance_results as results  # noqa: E402
 import plot  # noqa: E402
 
 # Prints what llama-bench would for -p and -n, at a rate given by a name and what it counts in a file; leaves a log.
@@ -47,36 +48,36 @@ def line(engine, round_number, rates, test=(0, 64, 0), model="a", threads=1, **m
 class Parsing(unittest.TestCase):
     def test_names_of_tests(self):
         for text, test in (("tg64", (0, 64, 0)), ("pp512", (512, 0, 0)), ("tg32@d2048", (0, 32, 2048)), ("pp8 @ d4", (8, 0, 4))):
-            self.assertEqual(performance.parse_test(text), test)
-            self.assertEqual(performance.test_name(test), text.replace(" ", ""))
+            self.assertEqual(results.parse_test(text), test)
+            self.assertEqual(results.test_name(test), text.replace(" ", ""))
         for text in ("", "tg", "tg0", "x5", "tg5@2", "tg5x"):
-            with self.assertRaises(performance.Problem):
-                performance.parse_test(text)
+            with self.assertRaises(results.Problem):
+                results.parse_test(text)
 
     def test_lists_and_ranges_of_tests(self):
-        self.assertEqual(performance.parse_tests("tg8,pp1-3@d5"), [(0, 8, 0), (1, 0, 5), (2, 0, 5), (3, 0, 5)])
+        self.assertEqual(results.parse_tests("tg8,pp1-3@d5"), [(0, 8, 0), (1, 0, 5), (2, 0, 5), (3, 0, 5)])
         for text in ("pp3-1", "pp0-2", "pp1-9999999", "tg8,", "pp1-2x"):
-            with self.assertRaises(performance.Problem):
-                performance.parse_tests(text)
+            with self.assertRaises(results.Problem):
+                results.parse_tests(text)
 
     def test_llama_bench_prints_arrays_and_lines(self):
         records = [{"n_prompt": 512, "n_gen": 0, "samples_ts": [1.5, 2]}, {"n_prompt": 0, "n_gen": 64, "n_depth": 9, "avg_ts": 3}]
         lines = "\n".join(json.dumps(r) for r in records)
         for text in (json.dumps(records), json.dumps(records, indent=1), f"[info] x\n{json.dumps(records)}\ndone [1]\n", lines,
                      f"| md |\n{lines}\nbuild: [x]\n"):
-            found = performance.parse_records(text, "x")
+            found = results.parse_records(text, "x")
             self.assertEqual([r["test"] for r in found], [(512, 0, 0), (0, 64, 9)], text)
             self.assertEqual([r["rates"] for r in found], [[1.5, 2], [3]])
 
     def test_lines_with_test_and_median(self):
         text = 'x\n{"test":"tg64","depth":2048,"median":31.5,"min":30}\n{"test":"pp7@d3","median":2,"reps":[1,2,3]}\n{"other": 1}\n'
-        found = performance.parse_records(text, "x")
+        found = results.parse_records(text, "x")
         self.assertEqual([(r["test"], r["rates"]) for r in found], [((0, 64, 2048), [31.5]), ((7, 0, 3), [1, 2, 3])])
 
     def test_what_is_no_result_is_refused(self):
         for text in ('{"n_prompt": 1, "n_gen": 0}', '{"n_prompt":1,"n_gen":0,"samples_ts":[0]}', '{"test":"tg1","median":"x"}', "{"):
-            with self.assertRaises(performance.Problem):
-                performance.parse_records(text, "x")
+            with self.assertRaises(results.Problem):
+                results.parse_records(text, "x")
 
 
 class Commands(unittest.TestCase):
@@ -92,7 +93,7 @@ class Commands(unittest.TestCase):
 
     def test_bad_rivals(self):
         for text in ("x", "x=bench -m {model}", "x=bench {tests}", "plumb=bench {model} {tests}", "=b {model} {tests}"):
-            with self.assertRaises(performance.Problem):
+            with self.assertRaises(results.Problem):
                 performance.Engine.rival(text)
 
 
@@ -174,7 +175,7 @@ class Running(unittest.TestCase):
     def test_tables_go_between_the_markers(self):
         self.measure("--tests", "tg8", "--rounds", "2", "--threads", "1", "--rival", self.rival("other", 100))
         page = self.folder / "page.md"
-        page.write_text(f"before\n{performance.BEGIN}\nold\n{performance.END}\nafter\n")
+        page.write_text(f"before\n{results.BEGIN}\nold\n{results.END}\nafter\n")
         for _ in range(2):  # again, and nothing piles up
             self.assertEqual(self.run_tool("table", str(self.results), "--write", str(page))[0], 0)
         text = page.read_text()
@@ -190,7 +191,7 @@ class Tables(unittest.TestCase):
     def test_medians_ranges_and_ratios_of_pairs(self):
         lines = [line("plumb", 1, [10], share_of_limit=0.9), line("r", 1, [5]), line("plumb", 2, [30, 34, 32], share_of_limit=0.8),
                  line("r", 2, [8]), line("plumb", 3, [20], share_of_limit=0.7)]
-        text = performance.tables(lines)
+        text = results.tables(lines)
         self.assertIn("| a | 1 | 20.0 (10.0 to 32.0) | 80 % (70 % to 90 %) | 6.50 | 3.00 (2.00 to 4.00) |", text)
         self.assertIn("Rounds: 3. Limit: memory reads.", text)
         self.assertIn("    r: r -m {model}", text)
@@ -198,7 +199,7 @@ class Tables(unittest.TestCase):
     def test_a_section_for_each_test_and_columns_for_each_rival(self):
         lines = [line("plumb", 1, [2000]), line("x", 1, [1000]), line("plumb", 1, [1], test=(512, 0, 9)),
                  line("y", 1, [0.5], test=(512, 0, 9)), line("plumb", 1, [3], model="b")]
-        text = performance.tables(lines)
+        text = results.tables(lines)
         self.assertIn("| model | threads | plumb, tok/s | of the limit | x, tok/s | plumb / x | y, tok/s | plumb / y |", text)
         self.assertIn("| a | 1 | 2000 | - | 1000 | 2.00 | - | - |", text)
         self.assertIn("| b | 1 | 3.00 | - | - | - | - | - |", text)
@@ -207,20 +208,20 @@ class Tables(unittest.TestCase):
     def test_what_stands_above_them(self):
         lines = [line("plumb", 1, [1], other_processes_share=0.02, cpu_info="C 1", build_commit="abc"),
                  line("plumb", 2, [1], other_processes_share=0.5, cpu_info="C 1", build_commit="abc", when="2026-02-01T00:00:00Z")]
-        self.assertTrue(performance.tables(lines).startswith(
+        self.assertTrue(results.tables(lines).startswith(
             "Measured 2026-01-31 to 2026-02-01, processor C 1, plumb abc. While plumb ran, other processes took 2 % to 50 % of the "
             "processors (median 26 %).\n\n    plumb: plumb -m {model}\n\n### tg64\n"))
 
     def test_without_plumb_there_is_no_table(self):
-        with self.assertRaises(performance.Problem):
-            performance.tables([line("x", 1, [1])])
+        with self.assertRaises(results.Problem):
+            results.tables([line("x", 1, [1])])
 
 
 class Targets(unittest.TestCase):
     def section(self, *targets):
         lines = [line("plumb", 1, [10], share_of_limit=0.9, model="L-Q4_0"), line("r", 1, [8], model="L-Q4_0"),
                  line("plumb", 2, [12], share_of_limit=0.96, model="L-Q4_0"), line("plumb", 1, [5], test=(512, 0, 0))]
-        return performance.target_section([performance.Target(t, "x") for t in targets], lines)
+        return results.target_section([results.Target(t, "x") for t in targets], lines)
 
     def test_cells_are_judged_by_medians(self):
         text = self.section({"model": "*q4_0*", "test": "tg*", "threads": 1, "over": "limit", "least": 0.92},
@@ -229,46 +230,46 @@ class Targets(unittest.TestCase):
                             {"model": "*q4_0*", "test": "tg64", "threads": 2, "over": "r", "least": 1.3},
                             {"model": "*q8_0*", "test": "tg64", "over": "r", "least": 1.3})
         self.assertIn("1 of 2 met", text)
-        self.assertIn("| L-Q4_0 | 1 | tg64 | 92.0 % limit | 93.0 % (90.0 % to 96.0 %) | yes |", text)
-        self.assertIn("| L-Q4_0 | 1 | tg64 | 1.30 times r | 1.25 times | **no** |", text)
+        self.assertIn("| L-Q4_0 | 1 | tg64 | 92.0 % of the limit | 93.0 % (90.0 % to 96.0 %) | yes |", text)
+        self.assertIn("| L-Q4_0 | 1 | tg64 | 1.30 times r | 1.25 | **no** |", text)
         self.assertEqual(self.section(), "")
 
     def test_what_depth_costs_beyond_its_reads(self):
         lines = [line("plumb", 1, [10], gbps=40, limit_gbps=50), line("plumb", 1, [5], test=(0, 64, 9), gbps=45, limit_gbps=100),
                  line("plumb", 2, [11], test=(0, 64, 9), gbps=55, limit_gbps=100)]  # 4 GB a token, then 9 GB in 0.1 s more; 5 GB
-        target = performance.Target({"model": "a", "test": "tg64@d9", "over": "added reads", "least": 0.8}, "x")
-        cells = performance.rounds_of(lines)
+        target = results.Target({"model": "a", "test": "tg64@d9", "over": "added reads", "least": 0.8}, "x")
+        cells = results.rounds_of(lines)
         found = target.reached(("a", 1, (0, 64, 9)), cells)
         self.assertAlmostEqual(found[0], 0.5)
         self.assertEqual(found[1], 9)
         self.assertFalse(target.matches(("a", 1, (0, 64, 0))))
-        self.assertFalse(performance.Target({"model": "a", "test": "tg*", "over": "r", "least": 1}, "x").matches(("a", 1, (0, 64, 9))))
+        self.assertFalse(results.Target({"model": "a", "test": "tg*", "over": "r", "least": 1}, "x").matches(("a", 1, (0, 64, 9))))
 
     def test_the_file_that_comes_with_it(self):
-        self.assertTrue(performance.read_targets(ROOT / "tools/performance_targets.json"))
+        self.assertTrue(results.read_targets(ROOT / "tools/performance_targets.json"))
         for fields in ({}, 3, {"model": "a", "test": "b", "over": "c", "least": "x"}):
-            with self.assertRaises(performance.Problem):
-                performance.Target(fields, "x")
+            with self.assertRaises(results.Problem):
+                results.Target(fields, "x")
 
 
 class Costs(unittest.TestCase):
     def test_over_one_token(self):
-        records = performance.parse_records("\n".join(json.dumps(r) for r in [
+        records = results.parse_records("\n".join(json.dumps(r) for r in [
             {"n_prompt": 1, "n_gen": 0, "n_threads": 2, "model_filename": "x/m.gguf", "samples_ts": [50, 100, 200]},
             {"n_prompt": 4, "n_gen": 0, "n_threads": 2, "model_filename": "x/m.gguf", "samples_ts": [200]},
             {"n_prompt": 0, "n_gen": 4, "n_threads": 2, "model_filename": "x/m.gguf", "samples_ts": [1]},
             {"n_prompt": 4, "n_gen": 0, "n_threads": 1, "model_filename": "x/m.gguf", "samples_ts": [1]}]), "x")
-        self.assertEqual(performance.costs(records), {("m", "other", 2, 0): {1: 0.01, 4: 0.02}})
-        self.assertIn("| 4 | 20.00 | 2.00 | 200.0 |", performance.cost_tables(records))
-        with self.assertRaises(performance.Problem):
-            performance.cost_tables(records[2:])
+        self.assertEqual(results.costs(records), {("m", "other", 2, 0): {1: 0.01, 4: 0.02}})
+        self.assertIn("| 4 | 20.00 | 2.00 | 20.00 | 4.00 |", results.cost_tables(records))
+        with self.assertRaises(results.Problem):
+            results.cost_tables(records[2:])
 
 
 class Plots(unittest.TestCase):
     """What is drawn, not the drawing: matplotlib need not be there."""
 
     def records(self, *lines):
-        return performance.parse_records("\n".join(map(json.dumps, lines)), "x")
+        return results.parse_records("\n".join(map(json.dumps, lines)), "x")
 
     def test_series_by_depth(self):
         records = self.records(line("plumb", 1, [10]), line("plumb", 1, [6], test=(0, 32, 2048)), line("plumb", 2, [8], test=(0, 32, 2048)),
@@ -299,10 +300,10 @@ class Drawings(unittest.TestCase):
         lines = [line(engine, n, [10 + n, 9], test=test, model=model, share_of_limit=0.9) for engine in ("plumb", "r") for n in (1, 2)
                  for test in ((0, 64, 0), (0, 32, 64), (1, 0, 0), (4, 0, 0)) for model in ("l-q4_0", "l-q8_0", "l-q6_k", "l-f16")]
         with tempfile.TemporaryDirectory() as folder:
-            results, picture = pathlib.Path(folder, "r.jsonl"), pathlib.Path(folder, "p.png")
-            results.write_text("\n".join(map(json.dumps, lines)))
+            file, picture = pathlib.Path(folder, "r.jsonl"), pathlib.Path(folder, "p.png")
+            file.write_text("\n".join(map(json.dumps, lines)))
             for chart in ("depth", "limit", "cost"):
-                self.assertEqual(plot.main([chart, str(results), "-o", str(picture)]), 0)
+                self.assertEqual(plot.main([chart, str(file), "-o", str(picture)]), 0)
                 self.assertTrue(picture.read_bytes().startswith(b"\x89PNG"), chart)
                 picture.unlink()
 
