@@ -58,7 +58,7 @@ TEST_P(CpuKernels, RandomMatricesOfEveryFormatAndShape) {
     int64_t rows, blocks, tokens;
   };
   constexpr Shape kShapes[] = {{1, 1, 1},    {16, 3, 2},   {17, 5, 3},  {48, 17, 1}, {70, 7, 5},
-                               {33, 19, 12}, {80, 35, 13}, {15, 4, 33}, {64, 33, 8}};
+                               {33, 19, 12}, {80, 35, 13}, {15, 4, 33}, {50, 9, 27}, {64, 33, 8}};
   Random random(1);
   for (const Format format : decodable())
     for (const Shape& s : kShapes) {
@@ -82,7 +82,7 @@ TEST_P(CpuKernels, TheFilesOwnLayout) {
                       kernels)
               .in_the_file(kernels);
       const ActivationRows x(random.normals(tokens * columns), columns, kernels);
-      EXPECT_LT(test::relative_error(m, x, product(m, x), false), kRounding)
+      EXPECT_LT(test::relative_error(m, x, product(m, x), test::Form::f32), kRounding)
           << format_info(format).name;
     }
 }
@@ -134,6 +134,20 @@ TEST_P(CpuKernels, ExtremeBlocks) {
             << info.name << " " << scale;
       }
     }
+  }
+}
+
+TEST_P(CpuKernels, RoundedActivations) {
+  if (!kernels.round) GTEST_SKIP() << kernels.name << " has no products of bfloat16";
+  Random random(21);
+  for (const int64_t columns : {1, 15, 16, 33, 64}) {
+    auto values = random.normals(3 * columns, 0, 10);
+    values[0] = -65280.5f;
+    const ActivationRows x(values, columns, kernels);
+    for (int64_t t = 0; t < 3; ++t)
+      for (int64_t k = 0; k < x.x.rounded_columns(); ++k)
+        EXPECT_EQ(x.rounded[static_cast<size_t>(t * x.x.rounded_columns() + k)],
+                  k < columns ? f32_to_bf16(values[static_cast<size_t>(t * columns + k)]) : 0);
   }
 }
 
@@ -207,7 +221,8 @@ TEST_P(CpuKernels, QuantisedActivations) {
     const double step = std::max((*high - *low) / 254, largest / 999);
     double sum = 0;
     for (int64_t k = 0; k < columns; ++k) {
-      EXPECT_NEAR(x.seen(0, k, true), row[static_cast<size_t>(k)], step * 0.501 + 1e-6 * largest);
+      EXPECT_NEAR(x.seen(0, k, test::Form::codes), row[static_cast<size_t>(k)],
+                  step * 0.501 + 1e-6 * largest);
       sum += x.codes[static_cast<size_t>(k)] + static_cast<int16_t>(x.corners[0]);
     }
     EXPECT_EQ(x.corners[0] >> 16, -sum);

@@ -22,6 +22,8 @@ struct Simd {
 #endif
   static constexpr int kWidePanels = 1, kWideTokens = 4;
   static constexpr int kNarrowTokens = 2;
+  // From this many tokens on, expanding a panel once is cheaper than unpacking it for every tile.
+  static constexpr int64_t kWideFrom = 12;
   static constexpr int kFloatTokens = 4, kFewFloatTokens = 1;
   static constexpr int kQueryRows = 2, kScoreRegisters = 2, kValueRegisters = 2;
 

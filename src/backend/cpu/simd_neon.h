@@ -28,6 +28,8 @@ struct Simd {
   // sums and 4 for weights, one of attention 16 for sums and 8 for keys or values.
   static constexpr int kWidePanels = 1, kWideTokens = 4;
   static constexpr int kNarrowTokens = 4;
+  // From this many tokens on, expanding a panel once is cheaper than unpacking it for every tile.
+  static constexpr int64_t kWideFrom = 12;
   static constexpr int kFloatTokens = 4, kFewFloatTokens = 1;
   static constexpr int kQueryRows = 2, kScoreRegisters = 2, kValueRegisters = 2;
 
