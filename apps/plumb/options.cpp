@@ -105,7 +105,8 @@ void ModelOptions::attach_threads(Arguments& a) {
   a.integer("-t,--threads", engine.backend.n_threads, 1, kMostThreads,
             "threads (default: one per core); the reference backend uses one");
   a.text("--cpu", engine.backend.cpu,
-         "instruction set of the cpu backend: avx512, avxvnni, avx2, neon-i8mm, neon, scalar "
+         "instruction set of the cpu backend: avx512-bf16, avx512, avxvnni, avx2, neon-i8mm, neon, "
+         "scalar "
          "(default: the machine's best)");
 }
 

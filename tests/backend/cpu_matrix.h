@@ -12,10 +12,10 @@
 
 namespace plumb::test {
 
-inline cpu::Multiply kernel_for(const cpu::KernelSet& kernels, Format format) {
+inline cpu::FormatKernel kernel_for(const cpu::KernelSet& kernels, Format format) {
   for (const cpu::FormatKernel& f : kernels.formats)
-    if (f.format == format) return f.multiply;
-  return kernels.generic;
+    if (f.format == format) return f;
+  return {.format = format, .multiply = kernels.generic};
 }
 
 // Rows of the file and the panels packed from them.
@@ -25,7 +25,8 @@ struct PanelMatrix {
       : matrix{.rows = rows,
                .columns = columns,
                .format = format,
-               .multiply = kernel_for(kernels, format)},
+               .multiply = kernel_for(kernels, format).multiply,
+               .reads_rounded = kernel_for(kernels, format).reads_rounded},
         file(std::move(file_rows)) {
     const int64_t row_bytes = format_bytes(format, columns);
     matrix.panel_stride = cpu::panel_bytes(format, columns);
@@ -43,6 +44,7 @@ struct PanelMatrix {
     other.matrix.data = other.file.data();
     other.matrix.panel_stride = format_bytes(matrix.format, matrix.columns) * cpu::kPanelRows;
     other.matrix.multiply = kernels.generic;
+    other.matrix.reads_rounded = false;
     return other;
   }
 
@@ -50,7 +52,10 @@ struct PanelMatrix {
   std::vector<uint8_t> file, panels;
 };
 
-// Rows of activations with both forms filled in.
+// The forms of activations.
+enum class Form { f32, codes, rounded };
+
+// Rows of activations with all forms filled in.
 struct ActivationRows {
   ActivationRows(const std::vector<float>& rows, int64_t columns, const cpu::KernelSet& kernels)
       : values(rows),
@@ -60,16 +65,22 @@ struct ActivationRows {
         half_sums(rows.size() / 16 + 1),
         corners(rows.size() / 32 + 1),
         half_corners(rows.size() / 16 + 1),
-        n(static_cast<int64_t>(rows.size()) / columns) {
+        n(static_cast<int64_t>(rows.size()) / columns),
+        rounded(static_cast<size_t>(n * (columns + columns % 2))) {
     x = {columns,        values.data(),      codes.data(),        scales.data(),
-         corners.data(), scaled_sums.data(), half_corners.data(), half_sums.data()};
+         corners.data(), scaled_sums.data(), half_corners.data(), half_sums.data(),
+         rounded.data()};
+    if (kernels.round)
+      for (int64_t t = 0; t < n; ++t) kernels.round(values.data() + t * columns, x, t);
     if (columns % cpu::kBlockColumns != 0) return;
     for (int64_t t = 0; t < n; ++t) kernels.quantize(values.data() + t * columns, x, t);
   }
   // What the kernels of a format see.
-  float seen(int64_t token, int64_t column, bool quantised) const {
+  float seen(int64_t token, int64_t column, Form form) const {
     const auto at = static_cast<size_t>(token * x.columns + column);
-    if (!quantised) return values[at];
+    if (form == Form::f32) return values[at];
+    if (form == Form::rounded)
+      return bf16_to_f32(rounded[static_cast<size_t>(token * x.rounded_columns() + column)]);
     const size_t block = at / 32;
     return scales[block] * static_cast<float>(codes[at] + static_cast<int16_t>(corners[block]));
   }
@@ -79,6 +90,7 @@ struct ActivationRows {
   std::vector<float> scales, scaled_sums, half_sums;
   std::vector<int32_t> corners, half_corners;
   int64_t n;
+  std::vector<uint16_t> rounded;
   cpu::Activations x;
 };
 
@@ -94,9 +106,9 @@ struct ScratchSpace {
 };
 
 // The largest error over all outputs in units of what rounding may do: each output's error over the
-// sum of its blocks' largest possible products. `quantised`: the kernel reads activations so.
+// sum of its blocks' largest possible products. `form`: of the activations that the kernel reads.
 inline double relative_error(const PanelMatrix& m, const ActivationRows& x,
-                             const std::vector<float>& got, bool quantised) {
+                             const std::vector<float>& got, Form form) {
   const cpu::Matrix& matrix = m.matrix;
   const std::vector<float> weights = decoded(matrix.format, m.file);
   double worst = 0;
@@ -107,7 +119,7 @@ inline double relative_error(const PanelMatrix& m, const ActivationRows& x,
         double w_max = 0, x_max = 0;
         for (int64_t k = b; k < std::min(b + 32, matrix.columns); ++k) {
           const double w = weights[static_cast<size_t>(r * matrix.columns + k)],
-                       v = x.seen(t, k, quantised);
+                       v = x.seen(t, k, form);
           sum += w * v;
           w_max = std::max(w_max, std::abs(w));
           x_max = std::max(x_max, std::abs(v));
@@ -123,7 +135,10 @@ inline double relative_error(const PanelMatrix& m, const ActivationRows& x,
 
 inline double relative_error(const PanelMatrix& m, const ActivationRows& x,
                              const std::vector<float>& got) {
-  return relative_error(m, x, got, cpu::reads_codes(m.matrix.format));
+  const Form form = m.matrix.reads_rounded              ? Form::rounded
+                    : cpu::reads_codes(m.matrix.format) ? Form::codes
+                                                        : Form::f32;
+  return relative_error(m, x, got, form);
 }
 
 }  // namespace plumb::test

@@ -16,6 +16,7 @@ struct InstructionSet {
 // Best first.
 constexpr InstructionSet kSets[] = {
 #if defined(__x86_64__)
+    {"avx512-bf16", [] { return has_avx512_vnni() && has_avx512_bf16(); }, avx512_bf16_kernels},
     {"avx512", has_avx512_vnni, avx512_kernels},
     {"avxvnni", has_avx_vnni, avxvnni_kernels},
     {"avx2", has_avx2, avx2_kernels},

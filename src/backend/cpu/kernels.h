@@ -48,7 +48,8 @@ struct Rotation {
 struct FormatKernel {
   Format format;
   Multiply multiply;
-  std::string_view label;  // for describe()
+  std::string_view label;      // for describe()
+  bool reads_rounded = false;  // activations in bfloat16
 };
 
 struct KernelSet {
@@ -61,6 +62,8 @@ struct KernelSet {
   void (*norm)(const float* x, const float* weight, float eps, int64_t n, float* out);
   // values -> codes, scales and sums of row `row`
   void (*quantize)(const float* values, const Activations& to, int64_t row);
+  // values -> rounded values of row `row`; null where no kernel reads those
+  void (*round)(const float* values, const Activations& to, int64_t row) = nullptr;
   // out = scale * (x turned by its position); the values from n_dims on are only scaled
   void (*rotate)(const Rotation& rotation, const float* x, float scale, float* out);
   // index of the largest of n values, the lowest index on ties, NaN never (0 when all are)
@@ -89,6 +92,7 @@ const KernelSet& portable_kernels();
 const KernelSet& avx2_kernels();
 const KernelSet& avxvnni_kernels();
 const KernelSet& avx512_kernels();
+const KernelSet& avx512_bf16_kernels();
 const KernelSet& neon_kernels();
 const KernelSet& neon_i8mm_kernels();
 

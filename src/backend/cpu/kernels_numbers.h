@@ -7,17 +7,24 @@ namespace {
 // Panels of numbers, [columns][16 rows]. Each output is one chain of multiply-adds in column order;
 // several panels or tokens at once keep the multipliers busy.
 
-struct F32Column {
+// One column, and the value of a token that all of its rows are multiplied with.
+struct F32Activations {
+  static constexpr int kColumns = 1;
+  SIMD_INLINE const float* values(const Activations& x) { return x.values; }
+  SIMD_INLINE int64_t stride(const Activations& x) { return x.columns; }
+  SIMD_INLINE F multiply(F w, const float* x, F sum) { return Simd::fma(w, Simd::set(*x), sum); }
+};
+struct F32Column : F32Activations {
   static constexpr int kBytes = 64;
   SIMD_INLINE F load(const uint8_t* p) { return Simd::load(reinterpret_cast<const float*>(p)); }
 };
-struct F16Column {
+struct F16Column : F32Activations {
   static constexpr int kBytes = 32;
   SIMD_INLINE F load(const uint8_t* p) {
     return Simd::load_f16(reinterpret_cast<const uint16_t*>(p));
   }
 };
-struct Bf16Column {
+struct Bf16Column : F32Activations {
   static constexpr int kBytes = 32;
   SIMD_INLINE F load(const uint8_t* p) {
     return Simd::load_bf16(reinterpret_cast<const uint16_t*>(p));
@@ -28,29 +35,39 @@ template <typename Column, int R, int T>
 void number_tile(const Matrix& matrix, int64_t panel, const Activations& x, int64_t token,
                  const Output& output) {
   const uint8_t* data = matrix.data + panel * matrix.panel_stride;
-  const float* values = x.values + token * x.columns;
+  const int64_t stride = Column::stride(x);
+  const auto* values = Column::values(x) + token * stride;
   F sums[R][T];
   for (int r = 0; r < R; ++r)
     for (int t = 0; t < T; ++t) sums[r][t] = Simd::zero();
-  for (int64_t k = 0; k < x.columns; ++k) {
+  int64_t k = 0;
+  for (; k + Column::kColumns <= x.columns; k += Column::kColumns) {
     for (int r = 0; r < R; ++r) {
       const uint8_t* at = data + r * matrix.panel_stride + k * Column::kBytes;
       __builtin_prefetch(at + kPrefetchBytes / R);
-      const F w = Column::load(at);
+      const auto w = Column::load(at);
       for (int t = 0; t < T; ++t)
-        sums[r][t] = Simd::fma(w, Simd::set(values[t * x.columns + k]), sums[r][t]);
+        sums[r][t] = Column::multiply(w, values + t * stride + k, sums[r][t]);
     }
   }
+  if constexpr (Column::kColumns == 2)
+    if (k < x.columns)
+      for (int r = 0; r < R; ++r) {
+        const auto w = Column::load_last(data + r * matrix.panel_stride + k * Column::kBytes);
+        for (int t = 0; t < T; ++t)
+          sums[r][t] = Column::multiply(w, values + t * stride + k, sums[r][t]);
+      }
   for (int t = 0; t < T; ++t)
     for (int r = 0; r < R; ++r) put(sums[r][t], matrix, panel + r, output, token + t);
 }
 
+// Tiles of T tokens, then one of half as many, and so on.
 template <typename Column, int R, int T>
-void number_panels(const Matrix& matrix, int64_t panel, const Activations& x, int64_t n_tokens,
-                   const Output& output) {
-  int64_t t = 0;
+void number_panels(const Matrix& matrix, int64_t panel, const Activations& x, int64_t t,
+                   int64_t n_tokens, const Output& output) {
   for (; t + T <= n_tokens; t += T) number_tile<Column, R, T>(matrix, panel, x, t, output);
-  for (; t < n_tokens; ++t) number_tile<Column, R, 1>(matrix, panel, x, t, output);
+  if constexpr (T > 1)
+    if (t < n_tokens) number_panels<Column, R, T / 2>(matrix, panel, x, t, n_tokens, output);
 }
 
 template <typename Column>
@@ -60,11 +77,11 @@ void multiply_numbers(const Matrix& matrix, int64_t first, int64_t n, const Acti
   int64_t panel = first;
   if (n_tokens < Simd::kFloatTokens)
     for (; panel + 4 <= first + n; panel += 4)
-      number_panels<Column, 4, Simd::kFewFloatTokens>(matrix, panel, x, n_tokens, output);
+      number_panels<Column, 4, Simd::kFewFloatTokens>(matrix, panel, x, 0, n_tokens, output);
   for (; panel + R <= first + n; panel += R)
-    number_panels<Column, R, Simd::kFloatTokens>(matrix, panel, x, n_tokens, output);
+    number_panels<Column, R, Simd::kFloatTokens>(matrix, panel, x, 0, n_tokens, output);
   for (; panel < first + n; ++panel)
-    number_panels<Column, 1, Simd::kFloatTokens>(matrix, panel, x, n_tokens, output);
+    number_panels<Column, 1, Simd::kFloatTokens>(matrix, panel, x, 0, n_tokens, output);
 }
 
 // Any format, rows as in the file: 16 rows are decoded into a panel of f32.
@@ -92,7 +109,7 @@ void multiply_generic(const Matrix& matrix, int64_t first, int64_t n, const Acti
   decoded.panel_stride = 0;
   for (int64_t panel = first; panel < first + n; ++panel) {
     decode_panel(matrix, panel, scratch.rows);
-    number_panels<F32Column, 1, Simd::kFloatTokens>(decoded, panel, x, n_tokens, output);
+    number_panels<F32Column, 1, Simd::kFloatTokens>(decoded, panel, x, 0, n_tokens, output);
   }
 }
 

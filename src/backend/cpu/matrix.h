@@ -14,7 +14,8 @@ inline constexpr int64_t kPanelRows = 16;
 inline constexpr int64_t kBlockColumns = 32;
 
 // n rows of activations as the matrix kernels read them. Panels of codes read the quantised form,
-// panels of numbers the f32 form; a step fills those that its matrices ask for.
+// panels of numbers the f32 form, or the rounded one where the processor multiplies bfloat16; a
+// step fills those that its matrices ask for.
 //
 // Quantised: value = scale * (code + zero) in blocks of 32, zero being whole. Blocks that lean to
 // one side, as most do around an outlier, use all 256 codes; the error against exact logits is 2.5
@@ -31,7 +32,11 @@ struct Activations {
   int32_t* half_corners = nullptr;  // [n, columns/16]
   float* half_sums = nullptr;       // [n, columns/16]
 
+  // To bfloat16, an even number of them (the last one zero).
+  uint16_t* rounded = nullptr;  // [n, rounded_columns()]
+
   int64_t blocks() const { return columns / kBlockColumns; }
+  int64_t rounded_columns() const { return columns + columns % 2; }
 };
 
 struct Scratch;
@@ -62,6 +67,7 @@ struct Matrix {
   const float* bias = nullptr;  // [rows rounded up to whole panels], or null
   Format format = Format::f32;
   Multiply multiply = nullptr;
+  bool reads_rounded = false;  // what `multiply` does
 
   int64_t panels() const { return (rows + kPanelRows - 1) / kPanelRows; }
 };

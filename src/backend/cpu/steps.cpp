@@ -32,10 +32,11 @@ void multiply(const Worker& w, const Matrix& matrix, const Activations& x, int64
 void Input::ask_for(const Matrix& matrix) {
   codes = codes || reads_codes(matrix.format);
   halves = halves || reads_half_sums(matrix.format);
+  rounded = rounded || matrix.reads_rounded;
 }
 
 Activations Input::prepare(const Worker& w, int64_t n, const int32_t* row_of) const {
-  const bool own = n * columns <= kOwnValues;
+  const bool own = n * (columns + columns % 2) <= kOwnValues;
   Activations x = own ? w.space().own : w.run.workspace.shared;
   x.columns = columns;
   if (!norm) x.values = from;
@@ -45,6 +46,7 @@ Activations Input::prepare(const Worker& w, int64_t n, const int32_t* row_of) co
     const float* row = from + (row_of ? row_of[i] : i) * columns;
     if (norm) w.run.kernels.norm(row, norm, eps, columns, x.values + i * columns);
     if (codes) w.run.kernels.quantize(x.values + i * columns, x, i);
+    if (rounded) w.run.kernels.round(x.values + i * columns, x, i);
   }
   if (!own) w.barrier();
   return x;

@@ -18,8 +18,9 @@ struct Input {
   int64_t columns;
   const float* norm = nullptr;  // [columns] weight of an RMS norm, or null
   float eps = 0;
-  bool codes = false;   // some matrix reads the quantised form
-  bool halves = false;  // and sums of 16 columns of it
+  bool codes = false;    // some matrix reads the quantised form
+  bool halves = false;   // and sums of 16 columns of it
+  bool rounded = false;  // some matrix reads the form rounded to bfloat16
 
   void ask_for(const Matrix& matrix);
   // Rows row_of[0..n) of `from` (row_of null: 0..n). All threads call it.

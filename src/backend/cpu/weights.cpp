@@ -113,7 +113,7 @@ void Weights::add_vector(const Tensor& tensor) {
 }
 
 void Weights::load(ThreadPool& pool, const KernelSet& kernels, const CompileOptions& options) {
-  for (const FormatKernel& f : kernels.formats) multiply_[f.format] = f.multiply;
+  for (const FormatKernel& f : kernels.formats) kernels_[f.format] = f;
   generic_ = kernels.generic;
   memory_ = AnonymousMemory(bytes_);
   prefer_large_pages(memory_);
@@ -166,14 +166,16 @@ const uint8_t* Weights::data(const Place& place) const {
 
 Matrix Weights::matrix(const Tensor& weight, const Tensor& bias) const {
   const Place& place = places_.at(weight.name);
-  const auto kernel = multiply_.find(weight.format);
+  const auto kernel = kernels_.find(weight.format);
+  const bool found = kernel != kernels_.end();
   return {.data = data(place),
           .panel_stride = place.panel_stride,
           .rows = weight.rows,
           .columns = weight.columns,
           .bias = vector(bias),
           .format = weight.format,
-          .multiply = kernel == multiply_.end() ? generic_ : kernel->second};
+          .multiply = found ? kernel->second.multiply : generic_,
+          .reads_rounded = found && kernel->second.reads_rounded};
 }
 
 const float* Weights::vector(const Tensor& tensor) const {

@@ -58,7 +58,7 @@ class Weights {
   std::vector<Key> order_;  // as added, which is the order of use
   int64_t bytes_ = 0;
   AnonymousMemory memory_;
-  std::map<Format, Multiply> multiply_;
+  std::map<Format, FormatKernel> kernels_;
   Multiply generic_ = nullptr;
 };
 

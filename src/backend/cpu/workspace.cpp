@@ -8,7 +8,7 @@ namespace plumb::cpu {
 namespace {
 
 // n rows of activations of up to `values` values altogether.
-Activations carve_activations(int64_t values, Carver& carver) {
+Activations carve_activations(int64_t values, bool rounded, Carver& carver) {
   const int64_t blocks = values / kBlockColumns;
   Activations x;
   x.values = carver.take<float>(values);
@@ -18,6 +18,7 @@ Activations carve_activations(int64_t values, Carver& carver) {
   x.scaled_sums = carver.take<float>(blocks);
   x.half_corners = carver.take<int32_t>(2 * blocks);
   x.half_sums = carver.take<float>(2 * blocks);
+  if (rounded) x.rounded = carver.take<uint16_t>(values);
   return x;
 }
 
@@ -67,7 +68,8 @@ Extents::Extents(const Plan& plan)
   for (const Step& step : plan.steps) {
     for (const Tensor* t : weights_of(step)) {
       if (t->rows == 1 || std::holds_alternative<Embed>(step.args)) continue;
-      columns = std::max(columns, t->columns);
+      columns = std::max(columns, t->columns + t->columns % 2);
+      bf16 = bf16 || t->format == Format::bf16;
       if (!has_panels(t->format)) generic_columns = std::max(generic_columns, t->columns);
     }
     if (const auto* a = std::get_if<Attend>(&step.args)) {
@@ -85,11 +87,11 @@ Workspace carve_workspace(const Plan& plan, int n_threads, Carver& carver) {
   for (const Buffer& b : plan.buffers)
     w.buffers.push_back(carver.take<float>(
         saturating_mul(b.rows == Rows::token ? e.max_batch : e.max_logits, b.columns)));
-  w.shared = carve_activations(saturating_mul(e.max_batch, e.columns), carver);
+  w.shared = carve_activations(saturating_mul(e.max_batch, e.columns), e.bf16, carver);
   w.partials = carve_partials(e, carver);
   for (int t = 0; t < n_threads; ++t) {
     WorkerSpace s;
-    s.own = carve_activations(kOwnValues, carver);
+    s.own = carve_activations(kOwnValues, e.bf16, carver);
     s.matrix = carve_matrix_scratch(e, carver);
     s.attention = carve_attention_scratch(e, carver);
     s.best = carver.take<Best>(e.max_logits);

@@ -25,7 +25,8 @@ inline constexpr int64_t kTileRows = 48;
 // The largest sizes that the steps of a plan come to.
 struct Extents {
   int64_t max_batch = 0, max_logits = 0;
-  int64_t columns = 0;          // of a matrix
+  int64_t columns = 0;          // of a matrix, rounded up to an even number
+  bool bf16 = false;            // some matrix is
   int64_t generic_columns = 0;  // of a matrix without panels
   int64_t heads = 0;            // of an attention
   int64_t head_dim = 0;         // rounded up to whole registers
