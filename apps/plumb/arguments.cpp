@@ -150,7 +150,7 @@ std::vector<std::string> Arguments::normalised(const std::vector<std::string>& w
     if (option && !takes_value && equals != std::string::npos)
       fail("{}: expected no value, got {}", words[i].substr(0, equals),
            plumb::quoted(words[i].substr(equals + 1)));
-    out.push_back(takes_value ? name : words[i]);
+    out.push_back(option ? name : words[i]);
     if (!takes_value) continue;
     if (equals != std::string::npos)
       out.push_back(words[i].substr(equals + 1));

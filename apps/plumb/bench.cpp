@@ -102,6 +102,8 @@ void attach_rest(Arguments& a, Options& o) {
          "compute the logits of every prompt token, as verifying drafts does");
   a.flag("--no-limit", o.no_limits, "do not measure the machine's limits");
   a.text("--backend", o.bench.backend, "where it runs: auto, cpu, reference");
+  a.flag("-nr,--no-repack", o.bench.no_repack,
+         "leave the weights in the mapped file (cpu backend)");
   a.text("--cpu", o.bench.cpu, "instruction set of the cpu backend (default: the best)");
 }
 

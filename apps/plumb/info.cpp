@@ -185,9 +185,10 @@ std::string file_text(const gguf::File& file, const FileFacts& all) {
   out += to_text(*all.model);
   const ordered_json& m = facts["memory"];
   out += fmt::format(
-      "memory       {} at {} positions, backend {}: weights {}, cache {}, state {}, scratch {}\n",
+      "memory       {} at {} positions, backend {}: weights {}, cache {}, state {}, scratch {}{}\n",
       bytes(m["total"]), facts["context"].get<int64_t>(), facts["backend"].get<std::string>(),
-      bytes(m["weights"]), bytes(m["kv"]), bytes(m["state"]), bytes(m["scratch"]));
+      bytes(m["weights"]), bytes(m["kv"]), bytes(m["state"]), bytes(m["scratch"]),
+      mapped_text(m["mapped"].get<int64_t>()));
   return out;
 }
 

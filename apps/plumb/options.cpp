@@ -104,6 +104,10 @@ void ModelOptions::attach_backend(Arguments& a) {
 void ModelOptions::attach_threads(Arguments& a) {
   a.integer("-t,--threads", engine.backend.n_threads, 1, kMostThreads,
             "threads (default: one per core); the reference backend uses one");
+  a.flag(
+      "-nr,--no-repack", engine.backend.no_repack,
+      "leave the weights in the mapped file and copy nothing: slower, for models that barely fit "
+      "into memory (cpu backend)");
   a.text("--cpu", engine.backend.cpu,
          "instruction set of the cpu backend: avx512-bf16, avx512, avxvnni, avx2, neon-i8mm, neon, "
          "scalar "

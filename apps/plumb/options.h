@@ -37,7 +37,7 @@ struct ModelOptions {
   void attach_context(Arguments& arguments);  // -c, -b, -ub
   void attach_cache(Arguments& arguments);    // -ctk, -ctv
   void attach_backend(Arguments& arguments);  // --backend
-  void attach_threads(Arguments& arguments);  // -t
+  void attach_threads(Arguments& arguments);  // -t, --cpu, --no-repack
   void attach(Arguments& arguments);          // all of them
 
   std::filesystem::path path() const;  // the file that -m means, see model_folder.h

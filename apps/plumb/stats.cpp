@@ -69,10 +69,10 @@ std::string to_text(const Stats& s) {
   return fmt::format(
       "prompt    {:6} tokens {}{}\n"
       "generated {:6} tokens {}{}\n"
-      "memory    {}: weights {}, cache {}, scratch {}\n",
+      "memory    {}: weights {}, cache {}, scratch {}{}\n",
       s.prompt_tokens, rate_text(s.prompt_rate), reused, s.generated_tokens,
       rate_text(s.generate_rate), bandwidth_text(s), human_bytes(m.total()), human_bytes(m.weights),
-      human_bytes(saturating_add(m.kv, m.state)), human_bytes(m.scratch));
+      human_bytes(saturating_add(m.kv, m.state)), human_bytes(m.scratch), mapped_text(m.mapped));
 }
 
 ordered_json timings_json(const Stats& s) {
@@ -88,12 +88,13 @@ ordered_json timings_json(const Stats& s) {
           {"limit_threads", s.limit_threads}};
 }
 
+std::string mapped_text(int64_t bytes) {
+  return bytes > 0 ? fmt::format(", and {} stay in the file", human_bytes(bytes)) : "";
+}
+
 ordered_json to_json(const Memory& m) {
-  return {{"weights", m.weights},
-          {"kv", m.kv},
-          {"state", m.state},
-          {"scratch", m.scratch},
-          {"total", m.total()}};
+  return {{"weights", m.weights}, {"kv", m.kv},         {"state", m.state},
+          {"scratch", m.scratch}, {"total", m.total()}, {"mapped", m.mapped}};
 }
 
 }  // namespace plumb

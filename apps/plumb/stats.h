@@ -31,5 +31,7 @@ Stats stats_of(const Engine& engine, const Generation& generation, int n_threads
 std::string to_text(const Stats& stats);                  // lines
 nlohmann::ordered_json timings_json(const Stats& stats);  // times, rates, bandwidths
 nlohmann::ordered_json to_json(const Memory& memory);
+// ", and 1.2 GiB stay in the file" for weights that do
+std::string mapped_text(int64_t bytes);
 
 }  // namespace plumb

@@ -15,7 +15,8 @@ struct NamedBackend {
 };
 // "auto" is the first.
 constexpr NamedBackend kBackends[] = {
-    {"cpu", [](const BackendOptions& o) { return make_cpu_backend(o.n_threads, o.cpu); }},
+    {"cpu",
+     [](const BackendOptions& o) { return make_cpu_backend(o.n_threads, o.cpu, !o.no_repack); }},
     {"reference", [](const BackendOptions&) { return make_reference_backend(); }},
 };
 

@@ -19,6 +19,7 @@ struct BackendOptions {
   int n_threads = 0;          // 0: as many as help
   std::string cpu =
       "";  // force an instruction set ("avx2", "scalar"); "": the best the machine has
+  bool no_repack = false;  // cpu: matrices are read in the mapped file instead of copied
 };
 std::vector<std::string> backend_names();
 // Error: an unknown name (with the known ones), an instruction set that the machine lacks.

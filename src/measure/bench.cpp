@@ -24,7 +24,10 @@ EngineOptions engine_options(const BenchSetup& setup, int64_t n_positions,
                              const BenchOptions& options) {
   PlanOptions plan = plan_options(setup, n_positions);
   if (options.all_logits) plan.max_logits = plan.max_batch;
-  return {.backend = {.name = options.backend, .n_threads = setup.n_threads, .cpu = options.cpu},
+  return {.backend = {.name = options.backend,
+                      .n_threads = setup.n_threads,
+                      .cpu = options.cpu,
+                      .no_repack = options.no_repack},
           .plan = plan};
 }
 
@@ -153,6 +156,7 @@ BenchResult Bench::run(const BenchTest& test,
     if (progress) progress(what);
   };
   BenchResult result{.all_logits = options_.all_logits,
+                     .no_repack = options_.no_repack,
                      .test_time = utc_now(),
                      .work = work_of(engine_.plan(), test, setup_.n_batch, options_.all_logits),
                      .arithmetic = arithmetic_of(engine_.plan()),

@@ -23,11 +23,12 @@ struct BenchOptions {
   bool all_logits = false;     // of prompts: of every token, as when drafts are verified
   bool measure_limits = true;  // of the machine, before and after each test
   std::string backend = "auto", cpu;
+  bool no_repack = false;
 };
 
 struct BenchResult {
   std::vector<int64_t> samples_ns;  // one per repetition
-  bool all_logits = false;
+  bool all_logits = false, no_repack = false;
   std::string test_time;  // when it began: "2026-01-31T12:00:00Z"
   Work work;
   Arithmetic arithmetic = Arithmetic::f32;

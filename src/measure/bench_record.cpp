@@ -88,6 +88,7 @@ ordered_json own_json(const BenchTest& test, const BenchResult& r, double second
   return {{"engine", "plumb"},
           {"plumb_backend", r.backend},
           {"all_logits", r.all_logits},
+          {"no_repack", r.no_repack},
           {"weight_bytes_per_token", r.weight_bytes_per_token},
           {"gbps", r.work.bytes() / seconds / 1e9},
           {"limit_gbps", known(r.limits.read, 1e9)},

@@ -206,7 +206,8 @@ Memory Memory::operator+(const Memory& other) const {
   return {.weights = saturating_add(weights, other.weights),
           .kv = saturating_add(kv, other.kv),
           .state = saturating_add(state, other.state),
-          .scratch = saturating_add(scratch, other.scratch)};
+          .scratch = saturating_add(scratch, other.scratch),
+          .mapped = saturating_add(mapped, other.mapped)};
 }
 
 int64_t Memory::total() const {

@@ -190,6 +190,7 @@ struct Memory {
   int64_t kv = 0;
   int64_t state = 0;    // recurrent layers
   int64_t scratch = 0;  // buffers, logits and the backend's own work space
+  int64_t mapped = 0;   // weights that are read from the mapped file: not in the total
   int64_t total() const;
   Memory operator+(const Memory& other) const;
 };

@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <mutex>
+#include <set>
 
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/instruction_set.h"
@@ -279,6 +280,57 @@ TEST(CpuBackendPlan, ATableThatIsOnlyLookedUpStaysInTheFile) {
                                   }});
   EXPECT_FALSE(table_released);
   EXPECT_LT(backend->memory(untied.plan).weights, weight_bytes(untied.plan));
+}
+
+// Prompts in wide and narrow tiles, single tokens, a prefix that was cut off, several threads.
+Logits with_everything(const Plan& plan, std::span<const int32_t> ids, int threads, bool repack) {
+  const auto e = make_cpu_backend(threads, "", repack)->compile(plan);
+  const std::vector<size_t> sizes{40, 1, 5, 1, 13};
+  in_batches(*e, ids, sizes);
+  e->truncate(0, 30);
+  return in_batches(*e, ids.subspan(30), sizes);
+}
+
+TEST(CpuBackendPlan, WeightsLeftInTheFileGiveTheSameBits) {
+  for (const FormatInfo& info : all_formats()) {
+    if (!info.decode) continue;
+    const bool tied = info.block_elems == 32;  // and some of the others not
+    TinyOptions options = quantised(info.format);
+    options.biases = true;
+    options.n_ff = info.block_elems == 256 ? 512 : 608;
+    options.tied = tied;
+    options.embedding = options.head = info.format;
+    const TinyPlan tiny(options, kLong);
+    const auto ids = some_ids(90, tiny.model.n_vocab);
+    const Logits expected = with_everything(tiny.plan, ids, 1, true);
+    ASSERT_EQ(expected.size(), 60u);
+    for (const int threads : {1, 3})
+      EXPECT_TRUE(same_bits(with_everything(tiny.plan, ids, threads, false), expected))
+          << info.name << ", " << threads << " threads";
+  }
+}
+
+TEST(CpuBackendPlan, WeightsLeftInTheFileAreNotCounted) {
+  for (const bool tied : {true, false}) {
+    TinyOptions options = quantised(Format::q4_k);
+    options.tied = tied;
+    const TinyPlan tiny(options, kLong);
+    const auto copies = make_cpu_backend(2, ""), in_place = make_cpu_backend(2, "", false);
+    int64_t matrices = 0, vectors = 0;  // bytes
+    std::set<std::string_view> names;
+    for (const Step& step : tiny.plan.steps)
+      for (const Tensor* t : weights_of(step))
+        if (names.insert(t->name).second) (t->rows == 1 ? vectors : matrices) += t->bytes();
+    const Memory memory = in_place->memory(tiny.plan), with_copies = copies->memory(tiny.plan);
+    EXPECT_EQ(memory.mapped, matrices);
+    EXPECT_LE(memory.weights, 2 * vectors);
+    EXPECT_EQ(memory.kv, with_copies.kv);
+    EXPECT_GT(memory.scratch, with_copies.scratch);
+    EXPECT_LT(memory.total(), with_copies.total());
+    const auto e = in_place->compile(tiny.plan, {.release_weights = [&](auto bytes) {
+                                       EXPECT_LE(bytes.size(), 4096u);  // a vector
+                                     }});
+  }
 }
 
 TEST(CpuBackendPlan, AbsurdPlansAreCountedNotOverflowed) {

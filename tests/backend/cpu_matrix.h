@@ -99,7 +99,7 @@ struct ScratchSpace {
       : expanded(cpu::kExpandedBytes + 64),
         sums(static_cast<size_t>(n_tokens * 2 * cpu::kPanelRows)),
         rows(static_cast<size_t>(columns * cpu::kPanelRows)) {}
-  cpu::Scratch get() { return {expanded.data(), sums.data(), rows.data()}; }
+  cpu::Scratch get() { return {nullptr, expanded.data(), sums.data(), rows.data()}; }
 
   std::vector<uint8_t> expanded;
   std::vector<float> sums, rows;

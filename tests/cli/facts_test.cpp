@@ -1,5 +1,7 @@
 // logits, info, plan and check.
 
+#include <gmock/gmock.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -89,6 +91,26 @@ TEST_F(Facts, InfoHasTheFieldsOfTheContract) {
   EXPECT_EQ(json({"info", "--json", "-c", "128", "-ctk", "f32", "-ctv", "f32"})["memory"]["kv"],
             2 * j["memory"]["kv"].get<int64_t>());
   EXPECT_EQ(json({"info", "--json", "--tensors"})["tensor_list"].size(), j["tensors"]);
+}
+
+TEST_F(Facts, WeightsThatStayInTheFileTakeNoMemory) {
+  const Json copied = json({"info", "--json"})["memory"],
+             mapped = json({"info", "--json", "--no-repack"})["memory"];
+  EXPECT_EQ(copied["mapped"], 0);
+  EXPECT_GT(mapped["mapped"], copied["weights"].get<int64_t>() / 2);
+  EXPECT_LT(mapped["total"], copied["total"]);
+  EXPECT_THAT(tiny({"info", "-nr"}).out, testing::HasSubstr("stay in the file"));
+  EXPECT_THAT(tiny({"info"}).out, testing::Not(testing::HasSubstr("stay in the file")));
+}
+
+TEST_F(Logits, AreTheSameFromTheFile) {
+  const auto bytes = [&](Words words) {
+    words.insert(words.begin(), {"logits", "-p", "Hello you, all of you", "--out", "-"});
+    return tiny(words).out;
+  };
+  const std::string expected = bytes({});
+  EXPECT_FALSE(expected.empty());
+  EXPECT_EQ(bytes({"-nr", "-t", "3"}), expected);
 }
 
 // What a file holds can be told of a model that plumb cannot run, too; that it cannot is the error.

@@ -103,6 +103,16 @@ TEST_F(Bench, LogitsOfEveryTokenCostMore) {
   EXPECT_GT(macs({"--all-logits"}), 1.2 * macs({}));
 }
 
+TEST_F(Bench, SaysWhetherTheWeightsStayedInTheFile) {
+  for (const bool no_repack : {true, false}) {
+    Words words{"bench", "-p", "3", "-n", "2", "-r", "1", "--no-limit", "-o", "json"};
+    if (no_repack) words.emplace_back("-nr");
+    const Finished f = tiny(words);
+    ASSERT_EQ(f.code, 0) << f.err;
+    for (const Json& j : Json::parse(f.out, nullptr, false)) EXPECT_EQ(j["no_repack"], no_repack);
+  }
+}
+
 TEST_F(Bench, OneMeasuresAtATime) {
   const DeviceLock mine("cpu", "somebody's benchmark", {}, folder_.path());
   expect_refused(tiny({"bench", "-p", "1", "-n", "0"}), {"somebody's benchmark", "--wait"});

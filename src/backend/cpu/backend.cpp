@@ -13,17 +13,17 @@ namespace {
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(int n_threads, const KernelSet& kernels)
-      : kernels_(kernels), pool_(std::make_shared<ThreadPool>(n_threads)) {}
+  CpuBackend(int n_threads, const KernelSet& kernels, Lives lives)
+      : kernels_(kernels), pool_(std::make_shared<ThreadPool>(n_threads)), lives_(lives) {}
 
   std::string name() const override { return "cpu"; }
 
   Memory memory(const Plan& plan) const override {
-    return CpuExecutable::memory(plan, pool_->size());
+    return CpuExecutable::memory(plan, lives_, pool_->size());
   }
 
   std::unique_ptr<Executable> compile(const Plan& plan, const CompileOptions& options) override {
-    return std::make_unique<CpuExecutable>(plan, kernels_, pool_, options);
+    return std::make_unique<CpuExecutable>(plan, kernels_, pool_, lives_, options);
   }
 
   std::vector<std::pair<std::string, std::string>> describe() const override {
@@ -44,14 +44,17 @@ class CpuBackend final : public Backend {
 
   const KernelSet& kernels_;
   std::shared_ptr<ThreadPool> pool_;
+  Lives lives_;
 };
 
 }  // namespace
 }  // namespace cpu
 
-std::unique_ptr<Backend> make_cpu_backend(int n_threads, std::string_view instruction_set) {
+std::unique_ptr<Backend> make_cpu_backend(int n_threads, std::string_view instruction_set,
+                                          bool repack) {
   return std::make_unique<cpu::CpuBackend>(n_threads > 0 ? n_threads : default_threads(),
-                                           cpu::choose_kernels(instruction_set));
+                                           cpu::choose_kernels(instruction_set),
+                                           repack ? cpu::Lives::in_panels : cpu::Lives::in_file);
 }
 
 }  // namespace plumb

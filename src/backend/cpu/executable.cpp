@@ -7,27 +7,29 @@
 namespace plumb::cpu {
 namespace {
 
-int64_t scratch_bytes(const Plan& plan, int n_threads) {
+int64_t scratch_bytes(const Plan& plan, const Weights& weights, int n_threads) {
   Carver counter;
-  carve_workspace(plan, n_threads, counter);
+  carve_workspace(plan, weights.packed_bytes(), n_threads, counter);
   return counter.used();
 }
 
-Workspace workspace_in(const AnonymousMemory& memory, const Plan& plan, int n_threads) {
+Workspace workspace_in(const AnonymousMemory& memory, const Plan& plan, const Weights& weights,
+                       int n_threads) {
   Carver carver(memory.data());
-  return carve_workspace(plan, n_threads, carver);
+  return carve_workspace(plan, weights.packed_bytes(), n_threads, carver);
 }
 
 }  // namespace
 
 CpuExecutable::CpuExecutable(const Plan& plan, const KernelSet& kernels,
-                             std::shared_ptr<ThreadPool> pool, const CompileOptions& options)
+                             std::shared_ptr<ThreadPool> pool, Lives lives,
+                             const CompileOptions& options)
     : plan_(plan),
       pool_(std::move(pool)),
-      weights_(plan),
+      weights_(plan, lives),
       cache_(plan),
-      scratch_(scratch_bytes(plan, pool_->size())),
-      workspace_(workspace_in(scratch_, plan, pool_->size())),
+      scratch_(scratch_bytes(plan, weights_, pool_->size())),
+      workspace_(workspace_in(scratch_, plan, weights_, pool_->size())),
       sequences_(plan),
       batch_(plan),
       state_{kernels, *pool_, sequences_, batch_, cache_, workspace_} {
@@ -38,10 +40,12 @@ CpuExecutable::CpuExecutable(const Plan& plan, const KernelSet& kernels,
   CHECK(logits_, "a plan ends in logits");
 }
 
-Memory CpuExecutable::memory(const Plan& plan, int n_threads) {
-  return {.weights = Weights(plan).bytes(),
+Memory CpuExecutable::memory(const Plan& plan, Lives lives, int n_threads) {
+  const Weights weights(plan, lives);
+  return {.weights = weights.bytes(),
           .kv = Cache::bytes(plan),
-          .scratch = saturating_add(scratch_bytes(plan, n_threads), rotation_bytes(plan))};
+          .scratch = saturating_add(scratch_bytes(plan, weights, n_threads), rotation_bytes(plan)),
+          .mapped = weights.file_bytes()};
 }
 
 // The first thread decides which step is the last, and all know it behind that step's barrier; one

@@ -12,9 +12,9 @@ namespace plumb::cpu {
 class CpuExecutable final : public Executable {
  public:
   CpuExecutable(const Plan& plan, const KernelSet& kernels, std::shared_ptr<ThreadPool> pool,
-                const CompileOptions& options);
+                Lives lives, const CompileOptions& options);
 
-  static Memory memory(const Plan& plan, int n_threads);
+  static Memory memory(const Plan& plan, Lives lives, int n_threads);
 
   bool run(const Batch& batch) override;
   std::span<const float> logits(int64_t row) const override;

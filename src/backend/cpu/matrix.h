@@ -58,11 +58,18 @@ struct Output {
 using Multiply = void (*)(const Matrix& matrix, int64_t first, int64_t n, const Activations& x,
                           int64_t n_tokens, const Output& output, const Scratch& scratch);
 
-// A matrix in panels (panel.h), or in the file's own layout where the format has no panels or the
-// matrix is only looked up by row.
+// Where the rows of a matrix are.
+enum class Lives {
+  in_panels,  // panel.h
+  in_file     // as they stand in the mapped file, which the system may drop and read again
+};
+
+// `multiply` reads panels. Those of a matrix that lives in the file are packed just before each use
+// (multiply.h), except where the format has none: there the kernel decodes the file's rows.
 struct Matrix {
-  const uint8_t* data = nullptr;  // the first panel
-  int64_t panel_stride = 0;       // bytes from one panel to the next; 0: rows are only looked up
+  const uint8_t* data = nullptr;  // the first row or panel
+  Lives lives = Lives::in_panels;
+  int64_t panel_stride = 0;  // bytes from one panel, or from 16 rows of the file, to the next
   int64_t rows = 0, columns = 0;
   const float* bias = nullptr;  // [rows rounded up to whole panels], or null
   Format format = Format::f32;
@@ -74,6 +81,7 @@ struct Matrix {
 
 // Work space of one thread.
 struct Scratch {
+  uint8_t* packed;    // panels of a matrix that lives in the file, see multiply.h
   uint8_t* expanded;  // kExpandedBytes
   float* sums;        // [max_batch, 2 panels]: sums over the columns so far
   float* rows;        // [columns, 16]: a panel decoded to f32, for formats without panels

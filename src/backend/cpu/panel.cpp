@@ -72,12 +72,13 @@ void pack_panel(Format format, const uint8_t* rows, int64_t n_rows, int64_t colu
 }
 
 void decode_row(const Matrix& matrix, int64_t row, float* out) {
-  if (matrix.panel_stride > 0 && reads_codes(matrix.format))
-    return decode_coded_row(matrix, *panel_codec(matrix.format), row, out);
-  if (matrix.panel_stride > 0 && has_panels(matrix.format))
-    return decode_number_row(matrix, row, out);
-  const int64_t row_bytes = format_bytes(matrix.format, matrix.columns);
-  format_info(matrix.format).decode(matrix.data + row * row_bytes, out, matrix.columns);
+  if (matrix.lives == Lives::in_file) {
+    const int64_t row_bytes = format_bytes(matrix.format, matrix.columns);
+    return format_info(matrix.format).decode(matrix.data + row * row_bytes, out, matrix.columns);
+  }
+  const PanelCodec& codec = *panel_codec(matrix.format);
+  return codec.codes ? decode_coded_row(matrix, codec, row, out)
+                     : decode_number_row(matrix, row, out);
 }
 
 }  // namespace plumb::cpu

@@ -11,7 +11,7 @@
 
 namespace plumb::cpu {
 
-// False: the backend computes on the file's own layout.
+// False: such a matrix lives in the file.
 bool has_panels(Format format);
 
 // Whether the kernels of the format read quantised activations (or f32 ones).
@@ -26,7 +26,7 @@ int64_t panel_bytes(Format format, int64_t columns);
 void pack_panel(Format format, const uint8_t* rows, int64_t n_rows, int64_t columns,
                 uint8_t* panel);
 
-// Row `row` of a matrix, panels or not, as the format's decoder gives it.
+// Row `row` of a matrix, wherever it lives, as the format's decoder gives it.
 void decode_row(const Matrix& matrix, int64_t row, float* out);
 
 }  // namespace plumb::cpu

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backend/cpu/multiply.h"
 #include "backend/cpu/panel.h"
 #include "base/error.h"
 
@@ -16,8 +17,8 @@ int64_t lot(const Worker& w, int64_t n_panels) {
 void multiply(const Worker& w, const Matrix& matrix, Worker::Range panels, const Activations& x,
               int64_t n_tokens, const Output& output) {
   if (panels.begin < panels.end)
-    matrix.multiply(matrix, panels.begin, panels.end - panels.begin, x, n_tokens, output,
-                    w.space().matrix);
+    cpu::multiply(matrix, panels.begin, panels.end - panels.begin, x, n_tokens, output,
+                  w.space().matrix);
 }
 
 // All panels of one matrix, shared out.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "backend/cpu/multiply.h"
 #include "backend/cpu/panel.h"
 #include "base/error.h"
 
@@ -39,12 +40,11 @@ int64_t padded_vector(const Tensor& tensor) {
 
 }  // namespace
 
-Weights::Weights(const Plan& plan) {
+Weights::Weights(const Plan& plan, Lives lives) : lives_(lives) {
   for (const Step& step : plan.steps) std::visit([&](const auto& s) { add(s); }, step.args);
   // Tables that no matrix product reads stay in the file: few of their rows are ever needed.
   for (const Step& step : plan.steps)
-    if (const auto* s = std::get_if<Embed>(&step.args)) take(s->table, {.tensor = &s->table});
-  bytes_ = carver_.used();
+    if (const auto* s = std::get_if<Embed>(&step.args)) leave_in_file(s->table);
 }
 
 void Weights::add(const Project& s) {
@@ -79,8 +79,10 @@ void Weights::take(const Tensor& tensor, Place place) {
 
 void Weights::add_matrix(const Tensor& tensor) {
   if (places_.contains(tensor.name)) return;
-  if (!has_panels(tensor.format)) {
-    take(tensor, {&tensor, -1, tensor.row_bytes() * kPanelRows});
+  if (lives_ == Lives::in_file || !has_panels(tensor.format)) {
+    leave_in_file(tensor);
+    if (!has_panels(tensor.format)) return;
+    packed_bytes_ = std::max(packed_bytes_, PackedPanels(tensor.format, tensor.columns).bytes());
     return;
   }
   const int64_t stride = panel_bytes(tensor.format, tensor.columns);
@@ -94,7 +96,7 @@ void Weights::add_matrix(const Tensor& tensor) {
 void Weights::add_pair(const Tensor& a, const Tensor& b) {
   const bool alike = a.format == b.format && a.rows == b.rows && a.columns == b.columns;
   const bool fresh = a.name != b.name && !places_.contains(a.name) && !places_.contains(b.name);
-  if (!alike || !fresh || !has_panels(a.format)) {
+  if (!alike || !fresh || lives_ == Lives::in_file || !has_panels(a.format)) {
     add_matrix(a);
     add_matrix(b);
     return;
@@ -103,6 +105,12 @@ void Weights::add_pair(const Tensor& a, const Tensor& b) {
   carver_.take<uint8_t>(saturating_mul(2 * bytes, panels_of(a)));
   take(a, {&a, at, 2 * bytes});
   take(b, {&b, at + bytes, 2 * bytes});
+}
+
+void Weights::leave_in_file(const Tensor& tensor) {
+  if (places_.contains(tensor.name)) return;
+  take(tensor, {&tensor, -1, tensor.row_bytes() * kPanelRows});
+  file_bytes_ = saturating_add(file_bytes_, tensor.bytes());
 }
 
 void Weights::add_vector(const Tensor& tensor) {
@@ -115,7 +123,7 @@ void Weights::add_vector(const Tensor& tensor) {
 void Weights::load(ThreadPool& pool, const KernelSet& kernels, const CompileOptions& options) {
   for (const FormatKernel& f : kernels.formats) kernels_[f.format] = f;
   generic_ = kernels.generic;
-  memory_ = AnonymousMemory(bytes_);
+  memory_ = AnonymousMemory(bytes());
   prefer_large_pages(memory_);
   for (const Key key : order_) {
     const Place& place = places_.at(key);
@@ -169,6 +177,7 @@ Matrix Weights::matrix(const Tensor& weight, const Tensor& bias) const {
   const auto kernel = kernels_.find(weight.format);
   const bool found = kernel != kernels_.end();
   return {.data = data(place),
+          .lives = place.at < 0 ? Lives::in_file : Lives::in_panels,
           .panel_stride = place.panel_stride,
           .rows = weight.rows,
           .columns = weight.columns,

@@ -22,8 +22,9 @@ Activations carve_activations(int64_t values, bool rounded, Carver& carver) {
   return x;
 }
 
-Scratch carve_matrix_scratch(const Extents& e, Carver& carver) {
+Scratch carve_matrix_scratch(const Extents& e, int64_t packed_bytes, Carver& carver) {
   Scratch s;
+  s.packed = carver.take<uint8_t>(packed_bytes);
   s.expanded = carver.take<uint8_t>(kExpandedBytes);
   s.sums = carver.take<float>(saturating_mul(e.max_batch, 2 * kPanelRows));
   s.rows = carver.take<float>(e.generic_columns * kPanelRows);
@@ -81,7 +82,7 @@ Extents::Extents(const Plan& plan)
   }
 }
 
-Workspace carve_workspace(const Plan& plan, int n_threads, Carver& carver) {
+Workspace carve_workspace(const Plan& plan, int64_t packed_bytes, int n_threads, Carver& carver) {
   const Extents e(plan);
   Workspace w;
   for (const Buffer& b : plan.buffers)
@@ -92,7 +93,7 @@ Workspace carve_workspace(const Plan& plan, int n_threads, Carver& carver) {
   for (int t = 0; t < n_threads; ++t) {
     WorkerSpace s;
     s.own = carve_activations(kOwnValues, e.bf16, carver);
-    s.matrix = carve_matrix_scratch(e, carver);
+    s.matrix = carve_matrix_scratch(e, packed_bytes, carver);
     s.attention = carve_attention_scratch(e, carver);
     s.best = carver.take<Best>(e.max_logits);
     w.workers.push_back(s);

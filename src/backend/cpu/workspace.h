@@ -79,7 +79,7 @@ struct Workspace {
   std::vector<WorkerSpace> workers;
 };
 
-// With a counting carver this only counts.
-Workspace carve_workspace(const Plan& plan, int n_threads, Carver& carver);
+// packed_bytes: Weights::packed_bytes(). With a counting carver this only counts.
+Workspace carve_workspace(const Plan& plan, int64_t packed_bytes, int n_threads, Carver& carver);
 
 }  // namespace plumb::cpu

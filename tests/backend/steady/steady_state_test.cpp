@@ -22,8 +22,9 @@ namespace {
 // Decodes greedily, one token after another.
 class Loop {
  public:
-  explicit Loop(int n_threads)
-      : backend_(make_cpu_backend(n_threads, "")), executable_(backend_->compile(tiny_.plan)) {
+  explicit Loop(int n_threads, bool repack = true)
+      : backend_(make_cpu_backend(n_threads, "", repack)),
+        executable_(backend_->compile(tiny_.plan)) {
     test::feed(*executable_, test::some_ids(40, tiny_.model.n_vocab));
     generate(3);
   }
@@ -57,10 +58,12 @@ class SteadyState : public ::testing::TestWithParam<int> {
 INSTANTIATE_TEST_SUITE_P(Threads, SteadyState, ::testing::Values(1, 2));
 
 TEST_P(SteadyState, AllocatesNothingAndLocksNothing) {
-  Loop loop(GetParam());
-  const test::Counts counts = test::count_calls([&] { loop.generate(kTokens); });
-  EXPECT_EQ(counts.allocations, 0);
-  EXPECT_EQ(counts.locks, 0);
+  for (const bool repack : {true, false}) {
+    Loop loop(GetParam(), repack);
+    const test::Counts counts = test::count_calls([&] { loop.generate(kTokens); });
+    EXPECT_EQ(counts.allocations, 0);
+    EXPECT_EQ(counts.locks, 0);
+  }
 }
 
 #if defined(__linux__)
