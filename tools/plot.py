@@ -44,17 +44,20 @@ def kind_of(record):
     return "pp" if record["test"][0] else "tg"
 
 
-def longest_test(records, kind):
-    """Records of the longest test of a kind (tg or pp) at depth 0."""
+def commonest_test(records, kind):
+    """Records of the test of a kind (tg or pp) at depth 0 that most models have, the longest of these."""
     chosen = [r for r in records if kind_of(r) == kind and r["test"][2] == 0]
-    longest = max((r["test"] for r in chosen), default=None)
-    return [r for r in chosen if r["test"] == longest]
+    models = {}
+    for r in chosen:
+        models.setdefault(r["test"], set()).add((model_of(r), threads_of(r)))
+    commonest = max(models, key=lambda test: (len(models[test]), test), default=None)
+    return [r for r in chosen if r["test"] == commonest]
 
 
 def shares(records, kind):
     """(model, threads) -> plumb's shares of the limit in that test."""
     found = {}
-    for r in longest_test(records, kind):
+    for r in commonest_test(records, kind):
         if engine_of(r) == PLUMB and r["fields"].get("share_of_limit"):
             found.setdefault((model_of(r), threads_of(r)), []).append(r["fields"]["share_of_limit"])
     return found
@@ -62,7 +65,7 @@ def shares(records, kind):
 
 def rival_shares(records, kind):
     """rival -> (model, threads) -> shares: plumb's in the same round over the ratio of the rates."""
-    chosen = longest_test(records, kind)
+    chosen = commonest_test(records, kind)
     key = lambda r: (model_of(r), threads_of(r), r["test"], r["fields"].get("round"))
     mine = {key(r): r for r in chosen if engine_of(r) == PLUMB and r["fields"].get("share_of_limit")}
     found = {}
@@ -183,7 +186,7 @@ def draw_bars(axes, names, groups):
 def draw_limit(options):
     records, threads = chosen_records(options)
     panels = [("tg", "generating: share of read bandwidth"), ("pp", "reading a prompt: share of multiply-add peak")]
-    panels = [(kind, f"{test_name(longest_test(records, kind)[0]['test'])}, {title}", shares(records, kind))
+    panels = [(kind, f"{test_name(commonest_test(records, kind)[0]['test'])}, {title}", shares(records, kind))
               for kind, title in panels if shares(records, kind)]
     if not panels:
         raise Problem("expected plumb's tests with share_of_limit, got none")
