@@ -51,26 +51,41 @@ function(plumb_unoptimised)
   endforeach()
 endfunction()
 
-# plumb_test_program(NAME [LINK target ...]): every *_test.cpp of the calling folder becomes the program NAME_test.
+# plumb_test_headers(): the large headers that nearly all tests include, compiled once for all.
+function(plumb_test_headers)
+  file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/test_headers.cpp "int main() {}\n")
+  add_executable(plumb_test_headers EXCLUDE_FROM_ALL ${CMAKE_CURRENT_BINARY_DIR}/test_headers.cpp)
+  target_link_libraries(plumb_test_headers PRIVATE plumb_options nlohmann_json::nlohmann_json GTest::gmock)
+  target_precompile_headers(plumb_test_headers PRIVATE <gmock/gmock.h> <gtest/gtest.h> <nlohmann/json.hpp>)
+  plumb_unoptimised(plumb_test_headers)
+endfunction()
+
+# plumb_test_program(NAME [OPTIMISED] [LINK target ...]): every *_test.cpp of the calling folder becomes the program NAME_test.
+# OPTIMISED: the tests themselves have large loops.
 function(plumb_test_program name)
-  cmake_parse_arguments(arg "" "" "LINK" ${ARGN})
+  cmake_parse_arguments(arg "OPTIMISED" "" "LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *_test.cpp)
   add_executable(${name}_test ${sources})
   target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(${name}_test PRIVATE ${arg_LINK} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name}_test PRIVATE
     PLUMB_SOURCE_DIR="${PROJECT_SOURCE_DIR}" PLUMB_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
-  plumb_unoptimised(${name}_test)
+  if(NOT arg_OPTIMISED AND NOT PLUMB_FUZZ)
+    plumb_unoptimised(${name}_test)
+    if(PLUMB_PRECOMPILE)
+      target_precompile_headers(${name}_test REUSE_FROM plumb_test_headers)
+    endif()
+  endif()
   if(TARGET plumb)
     target_compile_definitions(${name}_test PRIVATE PLUMB_PROGRAM="$<TARGET_FILE:plumb>")
     add_dependencies(${name}_test plumb)
   endif()
 endfunction()
 
-# plumb_tests(NAME [LINK target ...]): that program and its tests.
+# plumb_tests(NAME [OPTIMISED] [LINK target ...]): that program and its tests.
 function(plumb_tests name)
   plumb_test_program(${name} ${ARGN})
-  gtest_discover_tests(${name}_test TEST_PREFIX ${PLUMB_TEST_PREFIX}${name}. DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+  gtest_discover_tests(${name}_test TEST_PREFIX ${PLUMB_TEST_PREFIX}${name}. TEST_FILTER "${PLUMB_TEST_FILTER}" DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
 endfunction()
 
 # plumb_emulated_tests(NAME PROCESSOR FILTER): those tests of NAME_test that GoogleTest's filter lets through, on a processor that
