@@ -23,7 +23,6 @@ namespace {
 
 constexpr int64_t kMostTokens = 1 << 24;
 constexpr int64_t kMostBatch = 65536;
-constexpr int64_t kMostThreads = 1024;
 constexpr int64_t kMostRepetitions = 100000;
 
 struct Options {

@@ -16,7 +16,6 @@
 namespace plumb {
 namespace {
 
-constexpr int64_t kMostThreads = 1024;
 constexpr int64_t kMostBatch = 65536;
 
 // "123+1.5", "123-1.5", "123-inf"
@@ -110,8 +109,7 @@ void ModelOptions::attach_threads(Arguments& a) {
       "into memory (cpu backend)");
   a.text("--cpu", engine.backend.cpu,
          "instruction set of the cpu backend: avx512-bf16, avx512, avxvnni, avx2, neon-i8mm, neon, "
-         "scalar "
-         "(default: the machine's best)");
+         "scalar (default: the machine's best)");
 }
 
 void ModelOptions::attach_context(Arguments& a) {

@@ -21,6 +21,8 @@ struct TextOptions {
   std::string read(std::string_view command) const;
 };
 
+inline constexpr int64_t kMostThreads = 1024;  // that -t takes
+
 // Numbers and ranges of them ("1,2,4-8"), put behind one another where the option is repeated.
 void attach_list(Arguments& arguments, std::string_view names, std::vector<int64_t>& values,
                  int64_t min, int64_t max, std::string_view help);

@@ -17,7 +17,6 @@
 namespace plumb {
 namespace {
 
-constexpr int64_t kMostThreads = 1024;
 constexpr int64_t kMostTokens = 4096;
 constexpr int64_t kMostPasses = 1'000'000;
 

@@ -176,8 +176,9 @@ class Sequence {
   std::vector<uint8_t> wants_;
 };
 
-// Kernels differ by the number of tokens: wide tiles from kWide on, and tiles of few tokens with
-// what remains of them. So after a first batch come smaller and smaller ones, down to one token.
+// Kernels differ by the number of tokens: wide tiles from kWide on at the latest, and tiles of few
+// tokens with what remains of them. So after a first batch come smaller and smaller ones, down to
+// one token.
 std::vector<size_t> ends_of_batches(size_t n_ids) {
   constexpr size_t kWide = 25;
   const size_t for_small = n_ids > kWide ? n_ids - kWide : 1;

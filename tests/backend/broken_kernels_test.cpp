@@ -148,6 +148,10 @@ void forget_the_sixth_of_six(Product& y) {
 void forget_last_block_of_many_tokens(Copied& x) {
   if (x.n_tokens > 1) forget_last_block(x);
 }
+// Where only the widest kernels stand.
+void forget_last_block_of_25_tokens(Copied& x) {
+  if (x.n_tokens >= 25) forget_last_block(x);
+}
 void ignore_minima(Copied& x) {
   std::fill(x.scaled_sums.begin(), x.scaled_sums.end(), 0.0f);
 }
@@ -315,6 +319,7 @@ const Mistake kMistakes[] = {
      plant<with_activations<forget_last_block_of_few_tokens>>},
     {"LastBlockOfManyTokens", "layer 0 qkv",
      plant<with_activations<forget_last_block_of_many_tokens>>},
+    {"LastBlockOf25Tokens", "layer 0 qkv", plant<with_activations<forget_last_block_of_25_tokens>>},
     {"Minima", "layer 0 qkv", plant<with_activations<ignore_minima>>},
     {"ColumnGroup", "layer 0 qkv", plant<with_activations<take_a_neighbouring_group>>},
     {"BlockScale", "layer 0 qkv", plant<with_activations<take_the_next_blocks_scale>>},

@@ -99,13 +99,11 @@ void narrow_tokens(const Matrix& matrix, int64_t panel, const Activations& x, in
   for (int t = 0; t < T; ++t) put(sums[0][t], matrix, panel, output, token + t);
 }
 
-// Few tokens: every panel is read from memory once, unpacked for every tile of tokens. Two sums for
-// each token fill the registers twice as fast.
+// Few tokens: every panel is read from memory once, unpacked for every tile of tokens.
 template <typename Block>
 void multiply_narrow(const Matrix& matrix, int64_t first, int64_t n, const Activations& x,
                      int64_t n_tokens, const Output& output) {
-  constexpr int kTokens =
-      Block::kParts == 1 || Simd::kNarrowTokens < 8 ? Simd::kNarrowTokens : Simd::kNarrowTokens / 2;
+  constexpr int kTokens = Simd::kNarrowTokens[Block::kParts - 1];
   for (int64_t panel = first; panel < first + n; ++panel)
     in_tiles<kTokens>(0, n_tokens, [&]<int T>(int64_t token) {
       narrow_tokens<Block, T>(matrix, panel, x, token, output);

@@ -21,7 +21,7 @@ struct Simd {
   static constexpr const char* kDotLabel = "maddubs";
 #endif
   static constexpr int kWidePanels = 1, kWideTokens = 4;
-  static constexpr int kNarrowTokens = 2;
+  static constexpr int kNarrowTokens[] = {2, 2};  // by the scales of a block
   // From this many tokens on, expanding a panel once is cheaper than unpacking it for every tile.
   static constexpr int64_t kWideFrom = 12;
   static constexpr int kFloatTokens = 4, kFewFloatTokens = 1;

@@ -17,7 +17,7 @@ struct Simd {
   // Register tiles: panels and tokens of the wide kernels of codes, tokens of the narrow ones and
   // of those of numbers (also when there are few), rows of queries and registers in attention.
   static constexpr int kWidePanels = 2, kWideTokens = 4;
-  static constexpr int kNarrowTokens = 8;
+  static constexpr int kNarrowTokens[] = {8, 4};  // by the scales of a block
   // From this many tokens on, expanding a panel once is cheaper than unpacking it for every tile.
   static constexpr int64_t kWideFrom = 25;
   static constexpr int kFloatTokens = 8, kFewFloatTokens = 4;

@@ -27,7 +27,7 @@ struct Simd {
   // Of the 32 registers a tile of codes takes 16 for sums and 8 for codes, one of numbers 16 for
   // sums and 4 for weights, one of attention 16 for sums and 8 for keys or values.
   static constexpr int kWidePanels = 1, kWideTokens = 4;
-  static constexpr int kNarrowTokens = 4;
+  static constexpr int kNarrowTokens[] = {4, 4};  // by the scales of a block
   // From this many tokens on, expanding a panel once is cheaper than unpacking it for every tile.
   static constexpr int64_t kWideFrom = 12;
   static constexpr int kFloatTokens = 4, kFewFloatTokens = 1;

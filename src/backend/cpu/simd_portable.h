@@ -18,7 +18,8 @@ namespace {
 struct Simd {
   static constexpr const char* kName = "scalar";
   static constexpr const char* kDotLabel = "portable";
-  static constexpr int kWidePanels = 1, kWideTokens = 1, kNarrowTokens = 1;
+  static constexpr int kWidePanels = 1, kWideTokens = 1;
+  static constexpr int kNarrowTokens[] = {1, 1};  // by the scales of a block
   // From this many tokens on, expanding a panel once is cheaper than unpacking it for every tile.
   static constexpr int64_t kWideFrom = 12;
   static constexpr int kFloatTokens = 1, kFewFloatTokens = 1;
