@@ -32,7 +32,8 @@ CpuExecutable::CpuExecutable(const Plan& plan, const KernelSet& kernels,
       workspace_(workspace_in(scratch_, plan, weights_, pool_->size())),
       sequences_(plan),
       batch_(plan),
-      state_{kernels, *pool_, sequences_, batch_, cache_, workspace_} {
+      handout_(pool_->size()),
+      state_{kernels, *pool_, sequences_, batch_, cache_, workspace_, handout_} {
   weights_.load(*pool_, kernels, options);
   steps_ = compile_steps(plan, weights_, state_);
   for (size_t i = 0; i < plan.buffers.size(); ++i)
@@ -52,6 +53,7 @@ Memory CpuExecutable::memory(const Plan& plan, Lives lives, int n_threads) {
 // that hears of it a step before, because the first is ahead, runs that step like the others.
 bool CpuExecutable::run(const Batch& batch) {
   begin(batch);
+  handout_.begin();
   std::atomic<size_t> last{steps_.size() - 1};
   pool_->run([this, &batch, &last](int thread, int n_threads) {
     const Worker worker{state_, thread, n_threads};
@@ -87,6 +89,7 @@ void CpuExecutable::begin(const Batch& batch) {
 }
 
 void CpuExecutable::run_step(size_t step) {
+  handout_.begin();
   pool_->run([this, step](int thread, int n_threads) { work({state_, thread, n_threads}, step); });
 }
 

@@ -41,6 +41,7 @@ class CpuExecutable final : public Executable {
   Workspace workspace_;
   Sequences sequences_;
   BatchState batch_;
+  Handout handout_;
   RunState state_;
   std::vector<CompiledStep> steps_;
   StepTimes* times_ = nullptr;     // null: nobody watches

@@ -25,7 +25,8 @@ void multiply(const Worker& w, const Matrix& matrix, Worker::Range panels, const
 void multiply(const Worker& w, const Matrix& matrix, const Activations& x, int64_t n_tokens,
               const Output& output) {
   const int64_t n = matrix.panels();
-  multiply(w, matrix, w.share(n, lot(w, n)), x, n_tokens, output);
+  w.hand_out(n, lot(w, n),
+             [&](Worker::Range panels) { multiply(w, matrix, panels, x, n_tokens, output); });
 }
 
 }  // namespace
@@ -62,15 +63,16 @@ void EmbedStep::run(const Worker& w) const {
 void ProjectStep::run(const Worker& w) const {
   const int64_t n_tokens = w.run.batch.size();
   const Activations x = input.prepare(w, n_tokens);
-  const auto own = w.share(n_panels, lot(w, n_panels));
-  int64_t first = 0;  // panel of the part among all
-  for (const Part& part : parts) {
-    const int64_t n = part.matrix.panels();
-    multiply(w, part.matrix,
-             {std::max(own.begin - first, int64_t{0}), std::min(own.end - first, n)}, x, n_tokens,
-             {part.to, stride, Into::set});
-    first += n;
-  }
+  w.hand_out(n_panels, lot(w, n_panels), [&](Worker::Range panels) {
+    int64_t first = 0;  // panel of the part among all
+    for (const Part& part : parts) {
+      const int64_t n = part.matrix.panels();
+      multiply(w, part.matrix,
+               {std::max(panels.begin - first, int64_t{0}), std::min(panels.end - first, n)}, x,
+               n_tokens, {part.to, stride, Into::set});
+      first += n;
+    }
+  });
 }
 
 void ProjectAddStep::run(const Worker& w) const {
@@ -85,12 +87,13 @@ void GateUpStep::run(const Worker& w) const {
   const int64_t n_tokens = w.run.batch.size();
   const Activations x = input.prepare(w, n_tokens);
   const int64_t n = gate.panels(), some = n_tokens < 8 ? 1 : 2;
-  const auto own = w.share(n, lot(w, n));
-  for (int64_t p = own.begin; p < own.end; p += some) {
-    const Worker::Range panels{p, std::min(p + some, own.end)};
-    multiply(w, gate, panels, x, n_tokens, {to, gate.rows, Into::set});
-    multiply(w, up, panels, x, n_tokens, {to, gate.rows, Into::gate});
-  }
+  w.hand_out(n, lot(w, n), [&](Worker::Range piece) {
+    for (int64_t p = piece.begin; p < piece.end; p += some) {
+      const Worker::Range panels{p, std::min(p + some, piece.end)};
+      multiply(w, gate, panels, x, n_tokens, {to, gate.rows, Into::set});
+      multiply(w, up, panels, x, n_tokens, {to, gate.rows, Into::gate});
+    }
+  });
 }
 
 void HeadStep::run(const Worker& w) const {
