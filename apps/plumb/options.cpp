@@ -153,7 +153,8 @@ EngineOptions ModelOptions::engine_options() const {
 }
 
 int ModelOptions::threads() const {
-  return engine.backend.n_threads > 0 ? engine.backend.n_threads : default_threads();
+  return engine.backend.n_threads > 0 ? std::min(engine.backend.n_threads, usable_processors())
+                                      : default_threads();
 }
 
 void SamplingOptions::attach(Arguments& a) {

@@ -45,7 +45,7 @@ struct ModelOptions {
   std::filesystem::path path() const;  // the file that -m means, see model_folder.h
   // As given, the batch no larger than -b.
   EngineOptions engine_options() const;
-  // The threads that -t means to measurements.
+  // The threads that work: what -t says, but no more than there are processors for.
   int threads() const;
 };
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "base/file.h"
-#include "base/machine.h"
 #include "command.h"
 #include "measure/bandwidth.h"
 #include "measuring.h"
@@ -33,7 +32,7 @@ int run(const ProfileCommand& options) {
   Engine engine(options.model.path(), engine_options);
   const Profile result = profile(engine, wanted);
   // Computing many tokens at once is not limited by reading.
-  const int n_threads = std::min(options.model.threads(), usable_processors());
+  const int n_threads = options.model.threads();
   const double limit = wanted.n_tokens == 1 ? measure_read_bandwidth(n_threads) / 1e9 : 0;
   if (trace) {
     trace->write(to_trace(result, engine.plan()).dump());

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "base/machine.h"
 #include "base/text.h"
 #include "measure/bandwidth.h"
 
@@ -56,8 +55,7 @@ Stats stats_of(const Engine& engine, const Generation& g, int n_threads, bool me
           .memory = engine.memory()};
   s.gbps = s.generate_rate * s.bytes_per_token / 1e9;
   if (!measure_limit || s.gbps <= 0) return s;
-  // More threads than processors read no faster, and would leave each of them next to nothing.
-  s.limit_threads = std::min(n_threads, usable_processors());
+  s.limit_threads = n_threads;
   s.limit_gbps = measure_read_bandwidth(s.limit_threads) / 1e9;
   return s;
 }

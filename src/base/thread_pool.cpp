@@ -14,6 +14,8 @@
 namespace plumb {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 // How long a thread spins before it parks. A step takes 5 to 500 us and waking a parked thread 5 to
 // 50 us (more in a virtual machine), so barriers spin a little longer than a wake-up costs; between
 // runs the sampler and the terminal have their turn.
@@ -36,7 +38,6 @@ void pause_briefly() {
 // One pause takes from 1 ns to 50 ns depending on the processor, so spins are counted in what they
 // take here.
 double pauses_per_us() {
-  using Clock = std::chrono::steady_clock;
   double best_ns = 1e9;
   for (int attempt = 0; attempt < 5; ++attempt) {  // the shortest one was not interrupted
     const auto start = Clock::now();
@@ -90,9 +91,12 @@ void Gate::wait_while(uint32_t old, int spins) {
     return;
   }
   in_vain_.store(in_vain + 1, std::memory_order_relaxed);
+  const auto start = Clock::now();
   sleepers_.fetch_add(1, std::memory_order_seq_cst);
   value_.wait(old, std::memory_order_seq_cst);
   sleepers_.fetch_sub(1, std::memory_order_relaxed);
+  parked_ns_.fetch_add(std::chrono::nanoseconds(Clock::now() - start).count(),
+                       std::memory_order_relaxed);
 }
 
 ThreadPool::ThreadPool(int n_threads) : n_threads_(n_threads) {
@@ -124,12 +128,15 @@ void ThreadPool::stop_workers() {
   for (std::thread& w : workers_) w.join();
 }
 
-void ThreadPool::run_job(Job job) {
+void ThreadPool::run_job(Job job, int n_threads) {
   CHECK(!in_run_, "run() inside run()");
+  CHECK(n_threads >= 1 && n_threads <= n_threads_, "{} of {} threads", n_threads, n_threads_);
   in_run_ = true;
   job_ = job;
+  n_running_ = n_threads;
   finished_.store(0, std::memory_order_relaxed);
   const uint32_t run = start_.value() + 1;
+  started_.store(uint64_t{run} << 32 | static_cast<uint32_t>(n_threads), std::memory_order_release);
   start_.set(run);
   call_job(0);
   for (uint32_t done; (done = done_.value()) != run;) done_.wait_while(done, barrier_spins_);
@@ -140,19 +147,28 @@ void ThreadPool::run_job(Job job) {
   std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
+// A thread that belongs to a run holds it open until it has done its part. One that does not may
+// see the next ones start meanwhile, and one more than the gate tells: hence the run and its
+// threads in one number.
 void ThreadPool::work(int thread) {
-  for (uint32_t run = 0;; ++run) {
-    start_.wait_while(
-        run, idle_spins_);  // no run starts before the last has ended, so it is run + 1 now
+  uint32_t last = 0;
+  for (;;) {
+    start_.wait_while(last, idle_spins_);
     if (stopping_) return;
+    const uint64_t started = started_.load(std::memory_order_acquire);
+    const auto run = static_cast<uint32_t>(started >> 32);
+    const auto n_threads = static_cast<int>(started & 0xffffffff);
+    if (run == last) continue;
+    last = run;
+    if (thread >= n_threads) continue;
     call_job(thread);
-    if (finished_.fetch_add(1, std::memory_order_acq_rel) + 2 == n_threads_) done_.set(run + 1);
+    if (finished_.fetch_add(1, std::memory_order_acq_rel) + 2 == n_threads) done_.set(run);
   }
 }
 
 void ThreadPool::call_job(int thread) {
   try {
-    job_.call(job_.function, thread, n_threads_);
+    job_.call(job_.function, thread, n_running_);
   } catch (const Aborted&) {  // the one that threw has been recorded
   } catch (...) {
     abort_run();
@@ -169,10 +185,10 @@ void ThreadPool::abort_run() {
 // The last to arrive opens the gate. An abort is announced before it moves the phase, so whoever
 // read the moved phase sees it too.
 void ThreadPool::barrier([[maybe_unused]] int thread) {
-  if (n_threads_ == 1) return;
+  if (n_running_ == 1) return;
   const uint32_t phase = phase_.value();
   if (aborted_.load(std::memory_order_relaxed)) throw Aborted{};
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == n_threads_) {
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == n_running_) {
     arrived_.store(0, std::memory_order_relaxed);
     phase_.set(phase + 1);
     return;

@@ -10,6 +10,7 @@
 #include <memory>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace plumb {
@@ -22,12 +23,14 @@ class alignas(64) Gate {
   uint32_t value() const { return value_.load(std::memory_order_acquire); }
   void set(uint32_t value);
   void wait_while(uint32_t old, int spins);  // returns when the value is not `old` any more
+  int64_t parked_ns() const { return parked_ns_.load(std::memory_order_relaxed); }
 
  private:
   bool changes_within(uint32_t old, int spins) const;
   std::atomic<uint32_t> value_{0};
   std::atomic<uint32_t> sleepers_{0};
-  std::atomic<uint32_t> in_vain_{0};  // spins that ended in sleep, in a row
+  std::atomic<uint32_t> in_vain_{0};   // spins that ended in sleep, in a row
+  std::atomic<int64_t> parked_ns_{0};  // that threads slept here, in all
 };
 
 class ThreadPool {
@@ -41,21 +44,33 @@ class ThreadPool {
 
   int size() const { return n_threads_; }
 
-  // Calls f(int thread, int n_threads) once on every thread and returns when all calls have ended.
-  // The first exception is thrown again here, after all have ended; threads that wait for the
-  // failed one in barrier() are unwound. Called by one thread at a time, never from inside f.
+  // Calls f(int thread, int n_threads) once on each of the first n_threads threads (CHECK: 1 to
+  // size()) and returns when all calls have ended. The first exception is thrown again here, after
+  // all have ended; threads that wait for the failed one in barrier() are unwound. Called by one
+  // thread at a time, never from inside f.
+  template <typename F>
+  void run(int n_threads, F&& f) {
+    using Function = std::remove_reference_t<F>;
+    if (n_threads == 1) {
+      n_running_ = 1;
+      return static_cast<void>(f(0, 1));
+    }
+    run_job(
+        {const_cast<void*>(static_cast<const void*>(std::addressof(f))),
+         [](void* function, int thread, int n) { (*static_cast<Function*>(function))(thread, n); }},
+        n_threads);
+  }
   template <typename F>
   void run(F&& f) {
-    using Function = std::remove_reference_t<F>;
-    if (n_threads_ == 1) return static_cast<void>(f(0, 1));
-    run_job({const_cast<void*>(static_cast<const void*>(std::addressof(f))),
-             [](void* function, int thread, int n) {
-               (*static_cast<Function*>(function))(thread, n);
-             }});
+    run(n_threads_, std::forward<F>(f));
   }
 
-  // Inside run, called by every thread equally often: returns when all have arrived, and everything
-  // written before it by any thread is visible after it to every thread.
+  // For how long threads have slept inside runs, waiting for others, all together: next to nothing
+  // where every thread has a processor of its own.
+  int64_t parked_ns() const { return phase_.parked_ns() + done_.parked_ns(); }
+
+  // Inside run, called by every thread of it equally often: returns when all have arrived, and
+  // everything written before it by any thread is visible after it to every thread.
   void barrier(int thread);
 
  private:
@@ -65,7 +80,7 @@ class ThreadPool {
   };
   struct Aborted {};  // unwinds a thread that waits for one that threw
 
-  void run_job(Job job);
+  void run_job(Job job, int n_threads);
   void start_workers();
   void stop_workers();
   void work(int thread);
@@ -73,14 +88,16 @@ class ThreadPool {
   void abort_run();
 
   int n_threads_;
+  int n_running_ = 1;  // threads of the current run
   int barrier_spins_, idle_spins_;
   Job job_{};
-  bool in_run_ = false;    // of thread 0
-  bool stopping_ = false;  // written before start_ changes
+  bool in_run_ = false;  // of thread 0
+  std::atomic<bool> stopping_{false};
   std::exception_ptr error_;
-  Gate start_;                                // counts runs: a change starts the workers
-  Gate done_;                                 // the run that ended last
-  Gate phase_;                                // counts barriers passed (and aborted runs)
+  Gate start_;                        // counts runs: a change starts the workers
+  std::atomic<uint64_t> started_{0};  // the run in the high half, its threads in the low one
+  Gate done_;                         // the run that ended last
+  Gate phase_;                        // counts barriers passed (and aborted runs)
   alignas(64) std::atomic<int> finished_{0};  // workers that ended the current run
   alignas(64) std::atomic<int> arrived_{0};   // threads at the current barrier
   alignas(64) std::atomic<bool> aborted_{false};

@@ -1,8 +1,11 @@
 // The backends by name.
 
+#include <algorithm>
+
 #include "backend/cpu/cpu.h"
 #include "backend/reference/reference.h"
 #include "base/error.h"
+#include "base/machine.h"
 #include "base/text.h"
 #include "generate/engine.h"
 
@@ -13,10 +16,17 @@ struct NamedBackend {
   std::string_view name;
   std::unique_ptr<Backend> (*make)(const BackendOptions&);
 };
+// More threads than processors would only take turns with each other. 0: as many as help.
+int threads_that_run(int asked) {
+  return std::min(asked, usable_processors());
+}
+
 // "auto" is the first.
 constexpr NamedBackend kBackends[] = {
     {"cpu",
-     [](const BackendOptions& o) { return make_cpu_backend(o.n_threads, o.cpu, !o.no_repack); }},
+     [](const BackendOptions& o) {
+       return make_cpu_backend(threads_that_run(o.n_threads), o.cpu, !o.no_repack);
+     }},
     {"reference", [](const BackendOptions&) { return make_reference_backend(); }},
 };
 

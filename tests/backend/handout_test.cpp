@@ -7,8 +7,6 @@
 namespace plumb::cpu {
 namespace {
 
-using Range = Handout::Range;
-
 TEST(Handout, PiecesFollowEachOtherUntilNoneAreLeft) {
   Handout handout(2);
   handout.next_round(0);

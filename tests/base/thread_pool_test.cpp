@@ -30,6 +30,37 @@ TEST_P(ThreadPoolTest, every_thread_runs_once_per_run) {
   EXPECT_EQ(calls, std::vector<int>(calls.size(), 500));
 }
 
+// Any number of them, changing from run to run: exactly the first ones, and their barriers hold.
+TEST_P(ThreadPoolTest, the_first_threads_run_where_fewer_are_asked_for) {
+  ThreadPool pool(GetParam());
+  std::vector<int> calls(static_cast<size_t>(pool.size())), expected(calls.size());
+  std::atomic<int> arrived = 0, early = 0;
+  for (int run = 0; run < 2000; ++run) {
+    const int n = 1 + (run * 5 + run / 7) % pool.size();
+    arrived = 0;
+    pool.run(n, [&](int thread, int n_threads) {
+      if (n_threads == n) ++calls[static_cast<size_t>(thread)];
+      ++arrived;
+      pool.barrier(thread);
+      if (arrived != n) ++early;
+    });
+    for (int t = 0; t < n; ++t) ++expected[static_cast<size_t>(t)];
+  }
+  EXPECT_EQ(calls, expected);
+  EXPECT_EQ(early, 0);
+}
+
+TEST(ThreadPool, tells_how_long_threads_slept_inside_runs) {
+  ThreadPool pool(2);
+  pool.run([&](int thread, int) { pool.barrier(thread); });
+  const int64_t before = pool.parked_ns();
+  pool.run([&](int thread, int) {
+    if (thread == 0) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    pool.barrier(thread);
+  });
+  EXPECT_GT(pool.parked_ns() - before, 5'000'000);
+}
+
 TEST_P(ThreadPoolTest, the_caller_is_thread_0) {
   ThreadPool pool(GetParam());
   std::vector<std::thread::id> ids(static_cast<size_t>(pool.size()));

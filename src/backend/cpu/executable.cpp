@@ -7,6 +7,8 @@
 namespace plumb::cpu {
 namespace {
 
+constexpr int64_t kFewTokens = 8;
+
 int64_t scratch_bytes(const Plan& plan, const Weights& weights, int n_threads) {
   Carver counter;
   carve_workspace(plan, weights.packed_bytes(), n_threads, counter);
@@ -33,6 +35,7 @@ CpuExecutable::CpuExecutable(const Plan& plan, const KernelSet& kernels,
       sequences_(plan),
       batch_(plan),
       handout_(pool_->size()),
+      thread_count_(pool_->size()),
       state_{kernels, *pool_, sequences_, batch_, cache_, workspace_, handout_} {
   weights_.load(*pool_, kernels, options);
   steps_ = compile_steps(plan, weights_, state_);
@@ -54,8 +57,13 @@ Memory CpuExecutable::memory(const Plan& plan, Lives lives, int n_threads) {
 bool CpuExecutable::run(const Batch& batch) {
   begin(batch);
   handout_.begin();
+  // A long batch has enough work in each step for a thread that comes and goes; and who watches
+  // wants to see all threads.
+  const bool counted = batch_.size() <= kFewTokens && !times_;
+  n_threads_ = counted ? thread_count_.now() : pool_->size();
+  const int64_t start = StepTimes::now(), parked = pool_->parked_ns();
   std::atomic<size_t> last{steps_.size() - 1};
-  pool_->run([this, &batch, &last](int thread, int n_threads) {
+  pool_->run(n_threads_, [this, &batch, &last](int thread, int n_threads) {
     const Worker worker{state_, thread, n_threads};
     for (size_t i = 0; i <= last; ++i) {
       work(worker, i);
@@ -64,6 +72,8 @@ bool CpuExecutable::run(const Batch& batch) {
     }
   });
   end();
+  if (counted)
+    thread_count_.ran(batch_.size(), StepTimes::now() - start, pool_->parked_ns() - parked);
   const bool done = last + 1 == steps_.size();
   if (!done) sequences_.give_back(batch);
   return done;
@@ -90,6 +100,7 @@ void CpuExecutable::begin(const Batch& batch) {
 
 void CpuExecutable::run_step(size_t step) {
   handout_.begin();
+  n_threads_ = pool_->size();
   pool_->run([this, step](int thread, int n_threads) { work({state_, thread, n_threads}, step); });
 }
 
@@ -109,8 +120,8 @@ int32_t CpuExecutable::picked(int64_t row) const {
   CHECK(row >= 0 && row < batch_.n_logits(), "row {} of {}", row, batch_.n_logits());
   int32_t id = 0;
   float largest = -std::numeric_limits<float>::infinity();
-  for (const WorkerSpace& space : workspace_.workers) {  // in order of ids, so the lowest wins
-    const Best& best = space.best[row];
+  for (int i = 0; i < n_threads_; ++i) {  // in order of ids, so the lowest wins
+    const Best& best = workspace_.workers[static_cast<size_t>(i)].best[row];
     if (best.id < 0 || !(best.value > largest)) continue;
     largest = best.value;
     id = best.id;

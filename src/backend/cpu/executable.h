@@ -6,6 +6,7 @@
 
 #include "backend/backend.h"
 #include "backend/cpu/steps.h"
+#include "backend/cpu/thread_count.h"
 
 namespace plumb::cpu {
 
@@ -42,6 +43,8 @@ class CpuExecutable final : public Executable {
   Sequences sequences_;
   BatchState batch_;
   Handout handout_;
+  ThreadCount thread_count_;
+  int n_threads_ = 1;  // of the last run
   RunState state_;
   std::vector<CompiledStep> steps_;
   StepTimes* times_ = nullptr;     // null: nobody watches

@@ -9,12 +9,12 @@
 
 namespace plumb::cpu {
 
+struct Range {
+  int64_t begin, end;
+};
+
 class Handout {
  public:
-  struct Range {
-    int64_t begin, end;  // none are left: empty
-  };
-
   explicit Handout(int n_threads) : shares_(static_cast<size_t>(n_threads)) {}
 
   // Before all threads start anew: whatever became of the last run, they count rounds alike.
@@ -26,7 +26,7 @@ class Handout {
   // between one and the next.
   void next_round(int thread) { ++share(thread).round; }
 
-  // For `thread`: up to `most` of the n items of the share of thread `of`.
+  // For `thread`: up to `most` of the n items of the share of thread `of`; empty: none are left.
   Range take(int thread, int of, int64_t n, int64_t most) {
     const uint64_t round = share(thread).round;
     std::atomic<uint64_t>& cursor = share(of).cursor;

@@ -36,9 +36,6 @@ struct Worker {
     if (watched) watched->waited += StepTimes::now() - start;
   }
   // This thread's share of n items that come in lots of `lot`.
-  struct Range {
-    int64_t begin, end;
-  };
   Range share(int64_t n, int64_t lot = 1) const {
     const int64_t lots = (n + lot - 1) / lot;
     const auto border = [&](int64_t t) {
@@ -60,7 +57,7 @@ struct Worker {
       const int64_t lots = (all.end - all.begin + lot - 1) / lot;
       const int64_t piece = lots / kPieces > 0 ? lots / kPieces : 1;
       for (;;) {
-        const Handout::Range taken = handout.take(thread, of, lots, piece);
+        const Range taken = handout.take(thread, of, lots, piece);
         if (taken.begin == taken.end) break;
         const int64_t end = all.begin + taken.end * lot;
         f(Range{all.begin + taken.begin * lot, end < all.end ? end : all.end});

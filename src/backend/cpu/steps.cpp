@@ -14,7 +14,7 @@ int64_t lot(const Worker& w, int64_t n_panels) {
   return n_panels >= 4 * w.n_threads ? 2 : 1;
 }
 
-void multiply(const Worker& w, const Matrix& matrix, Worker::Range panels, const Activations& x,
+void multiply(const Worker& w, const Matrix& matrix, Range panels, const Activations& x,
               int64_t n_tokens, const Output& output) {
   if (panels.begin < panels.end)
     cpu::multiply(matrix, panels.begin, panels.end - panels.begin, x, n_tokens, output,
@@ -25,8 +25,7 @@ void multiply(const Worker& w, const Matrix& matrix, Worker::Range panels, const
 void multiply(const Worker& w, const Matrix& matrix, const Activations& x, int64_t n_tokens,
               const Output& output) {
   const int64_t n = matrix.panels();
-  w.hand_out(n, lot(w, n),
-             [&](Worker::Range panels) { multiply(w, matrix, panels, x, n_tokens, output); });
+  w.hand_out(n, lot(w, n), [&](Range panels) { multiply(w, matrix, panels, x, n_tokens, output); });
 }
 
 }  // namespace
@@ -43,7 +42,7 @@ Activations Input::prepare(const Worker& w, int64_t n, const int32_t* row_of) co
   x.columns = columns;
   if (!norm) x.values = from;
   if (!halves) x.half_corners = nullptr;
-  const auto rows = own ? Worker::Range{0, n} : w.share(n);
+  const auto rows = own ? Range{0, n} : w.share(n);
   for (int64_t i = rows.begin; i < rows.end; ++i) {
     const float* row = from + (row_of ? row_of[i] : i) * columns;
     if (norm) w.run.kernels.norm(row, norm, eps, columns, x.values + i * columns);
@@ -63,7 +62,7 @@ void EmbedStep::run(const Worker& w) const {
 void ProjectStep::run(const Worker& w) const {
   const int64_t n_tokens = w.run.batch.size();
   const Activations x = input.prepare(w, n_tokens);
-  w.hand_out(n_panels, lot(w, n_panels), [&](Worker::Range panels) {
+  w.hand_out(n_panels, lot(w, n_panels), [&](Range panels) {
     int64_t first = 0;  // panel of the part among all
     for (const Part& part : parts) {
       const int64_t n = part.matrix.panels();
@@ -87,9 +86,9 @@ void GateUpStep::run(const Worker& w) const {
   const int64_t n_tokens = w.run.batch.size();
   const Activations x = input.prepare(w, n_tokens);
   const int64_t n = gate.panels(), some = n_tokens < 8 ? 1 : 2;
-  w.hand_out(n, lot(w, n), [&](Worker::Range piece) {
+  w.hand_out(n, lot(w, n), [&](Range piece) {
     for (int64_t p = piece.begin; p < piece.end; p += some) {
-      const Worker::Range panels{p, std::min(p + some, piece.end)};
+      const Range panels{p, std::min(p + some, piece.end)};
       multiply(w, gate, panels, x, n_tokens, {to, gate.rows, Into::set});
       multiply(w, up, panels, x, n_tokens, {to, gate.rows, Into::gate});
     }
