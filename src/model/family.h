@@ -3,7 +3,9 @@
 // are made of. A family is a function from metadata and tensors to a ModelDesc, named in the
 // registry of model_desc.cpp.
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "model/model_desc.h"
 #include "model/tensor_table.h"
@@ -19,20 +21,56 @@ struct Keys {
   }
 };
 
-// Sizes, embedding, final norm, head (tied when the file has no output.weight): all but the layers,
-// which are `n_layers` empty ones.
+// Above any real model; below where products of two of them could overflow anything.
+inline constexpr int64_t kMaxLayers = 4096, kMaxWidth = 1 << 24, kMaxHeads = 1 << 16,
+                         kMaxHeadDim = 1 << 12;
+
+// A number above 0; the fallback where the file has no such key. Error: another number, or none.
+float read_positive(const Keys& keys, std::string_view key, std::optional<double> fallback = {});
+// The same, 0 where the key is absent or 0: soft caps.
+float read_cap(const Keys& keys, std::string_view key);
+// Names in layers: "blk.3.attn_norm.weight".
+std::string in_layer(int64_t layer, std::string_view part);
+
+// Sizes, embedding, final norm, head (tied when the file has no output.weight, with a bias where
+// it has output.bias): all but the layers, which are `n_layers` empty ones.
 ModelDesc read_decoder(const Keys& keys, TensorTable& tensors);
 
-// Heads, head size, rope and the four projections of layer `layer`, with optional biases.
+// attn_norm.weight and ffn_norm.weight of a layer; post_attention_norm.weight and
+// post_ffw_norm.weight, of what the branches add.
+void read_pre_norms(TensorTable& tensors, ModelDesc& desc, int64_t layer);
+void read_post_norms(TensorTable& tensors, ModelDesc& desc, int64_t layer);
+
+// attention.key_length and value_length, which must be equal, or n_embd / heads. `suffix`: of other
+// layers' keys ("_swa"), which must then be there.
+int64_t read_head_dim(const Keys& keys, int64_t n_embd, std::string_view suffix = "");
+// One head_dim for all layers, and one rope. Heads, scale 1/sqrt(head_dim), the four projections of
+// layer `layer` (q, k and v apart or fused in attn_qkv) and their optional biases.
 Attention read_attention(const Keys& keys, TensorTable& tensors, const ModelDesc& desc,
-                         int64_t layer, const Rope& rope);
+                         int64_t layer, int64_t head_dim, const Rope& rope);
+// attn_q_norm.weight and attn_k_norm.weight.
+void read_qk_norms(TensorTable& tensors, int64_t layer, Attention& attention);
+// One flag per layer, empty where the file has no such key. Error: another number of them.
+std::vector<bool> read_flags(const Keys& keys, std::string_view key, int64_t n_layers);
+// The layers that slide, by attention.sliding_window_pattern: flags of all layers, or a period of
+// which the last layer does not slide.
+std::vector<bool> read_sliding_layers(const Keys& keys, int64_t n_layers, int64_t period);
+
+// Gate, up and down, gate and up apart or fused in ffn_up with the gate's rows first.
 DenseFfn read_dense_ffn(const Keys& keys, TensorTable& tensors, const ModelDesc& desc,
                         int64_t layer, Activation activation);
 
-// rope.dimension_count, rope.freq_base, rope.scaling.* and rope_freqs.weight. Error for scaling
-// that is not implemented.
-Rope read_rope(const Keys& keys, TensorTable& tensors, RopeLayout layout, int64_t head_dim);
-int64_t read_head_dim(const Keys& keys, int64_t n_embd, int64_t n_heads);
+// rope.dimension_count, rope.freq_base, rope.scaling.*: linear, yarn (Peng et al. 2023) or none,
+// for heads of head_dim values. Factors that a tensor holds are the family's to read.
+Rope read_rope(const Keys& keys, RopeLayout layout, int64_t head_dim);
+// The rope of sliding layers that have one of their own: rope.freq_base_swa (10000 where absent),
+// never stretched.
+Rope sliding_rope_of(const Keys& keys, const Rope& rope);
+void multiply_factors(Rope& rope, const std::vector<float>& factors);
+// Factors from a tensor of n values; empty where the file has none. Error: one that is not a
+// number above 0.
+std::vector<float> read_factors(const Keys& keys, TensorTable& tensors, const std::string& name,
+                                int64_t n);
 
 // families/
 ModelDesc read_llama(const Keys& keys, TensorTable& tensors);

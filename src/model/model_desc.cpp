@@ -1,7 +1,5 @@
 #include "model/model_desc.h"
 
-#include <map>
-
 #include "base/error.h"
 #include "base/text.h"
 #include "model/family.h"
@@ -47,6 +45,22 @@ ModelDesc load_model_desc(const gguf::File& file) {
        joined(known_architectures()), plumb::quoted(architecture));
 }
 
+Tensor part_of(const Tensor& whole, int64_t first, int64_t n) {
+  const bool vector = whole.rows == 1;
+  const int64_t block = format_info(whole.format).block_elems;
+  if (vector && (first % block || n % block))
+    fail(
+        "tensor {}: expected a format without blocks, got {}, whose blocks of {} hold values of "
+        "two weights",
+        whole.name, format_info(whole.format).name, block);
+  Tensor part = whole;
+  part.name = fmt::format("{}[{}:{}]", whole.name, first, first + n);
+  (vector ? part.columns : part.rows) = n;
+  const int64_t begin = vector ? format_bytes(whole.format, first) : first * whole.row_bytes();
+  part.data = whole.data.subspan(static_cast<size_t>(begin), static_cast<size_t>(part.bytes()));
+  return part;
+}
+
 std::vector<const Tensor*> tensors_of(const ModelDesc& desc) {
   std::vector<const Tensor*> all;
   const auto add = [&](std::initializer_list<const Tensor*> some) {
@@ -55,59 +69,23 @@ std::vector<const Tensor*> tensors_of(const ModelDesc& desc) {
   };
   add({&desc.embedding});
   for (const Layer& layer : desc.layers) {
-    add({&layer.mixer_norm});
+    add({&layer.mixer_norm, &layer.post_mixer_norm});
     std::visit(
         [&](const Attention& a) {
-          add({&a.q, &a.k, &a.v, &a.out, &a.q_bias, &a.k_bias, &a.v_bias, &a.out_bias});
+          add({&a.q, &a.k, &a.v, &a.out, &a.q_bias, &a.k_bias, &a.v_bias, &a.out_bias, &a.q_norm,
+               &a.k_norm, &a.sinks});
         },
         layer.mixer);
-    add({&layer.ffn_norm});
+    add({&layer.ffn_norm, &layer.post_ffn_norm});
     std::visit(
         [&](const DenseFfn& f) {
           add({&f.gate, &f.up, &f.down, &f.gate_bias, &f.up_bias, &f.down_bias});
         },
         layer.ffn);
   }
-  if (const auto* a = std::get_if<Attention>(&desc.layers.front().mixer)) add({&a->rope.factors});
-  add({&desc.final_norm});
+  add({&desc.final_norm, &desc.head_bias});
   if (!desc.tied_head) add({&desc.head});
   return all;
-}
-
-std::string to_text(const ModelDesc& desc) {
-  int64_t parameters = 0;
-  std::map<std::string_view, std::pair<int64_t, int64_t>> formats;  // name -> tensors, bytes
-  for (const Tensor* t : tensors_of(desc)) {
-    parameters += t->elements();
-    auto& [count, bytes] = formats[format_info(t->format).name];
-    ++count;
-    bytes += t->bytes();
-  }
-  std::string out = fmt::format(
-      "{}: {:.1f} M parameters, {} layers, width {}, vocabulary {}, context {}{}\n",
-      desc.architecture, static_cast<double>(parameters) / 1e6, desc.layers.size(), desc.n_embd,
-      desc.n_vocab, desc.n_context, desc.tied_head ? ", head tied to the embedding" : "");
-  // Layers that are alike stand on one line.
-  std::map<std::string, std::vector<size_t>> kinds;
-  for (size_t i = 0; i < desc.layers.size(); ++i) {
-    std::string kind = std::visit(
-        [](const Attention& a) {
-          return fmt::format(
-              "attention: {} query heads on {} kv heads of {}, rope {} base {:g}{}{}", a.n_heads,
-              a.n_kv_heads, a.head_dim, a.rope.n_dims, a.rope.base,
-              a.rope.factors ? " with factors" : "", a.q_bias ? ", biases" : "");
-        },
-        desc.layers[i].mixer);
-    kind += std::visit(
-        [](const DenseFfn& f) { return fmt::format(" · dense ffn: {} wide, silu", f.gate.rows); },
-        desc.layers[i].ffn);
-    kinds[kind].push_back(i);
-  }
-  for (const auto& [kind, layers] : kinds)
-    out += fmt::format("  {} layers: {}\n", layers.size(), kind);
-  for (const auto& [name, use] : formats)
-    out += fmt::format("  {}: {} tensors, {}\n", name, use.first, human_bytes(use.second));
-  return out;
 }
 
 }  // namespace plumb

@@ -30,8 +30,13 @@ struct Tensor {
   int64_t elements() const { return columns * rows; }
 };
 
+// Rows [first, first + n) of a matrix, or values of a vector, as a tensor of its own: how weights
+// that a file stores fused are taken apart. Error: a vector cut inside a block of its format.
+Tensor part_of(const Tensor& whole, int64_t first, int64_t n);
+
 // Rotary positions (Su et al. 2021). Pair i of a head turns by position * frequency_scale *
-// base^(-2i/n_dims) / factors[i].
+// base^(-2i/n_dims) / factors[i]. The factors carry every way to reach further than a model was
+// trained for: Llama 3's tensor, yarn, longrope.
 enum class RopeLayout {
   interleaved,  // pairs (x[2i], x[2i+1])
   half_split    // pairs (x[i], x[i + n_dims/2])
@@ -40,46 +45,72 @@ struct Rope {
   RopeLayout layout = RopeLayout::interleaved;
   int64_t n_dims = 0;  // rotated values of a head; the rest pass unchanged
   float base = 10000;
-  float frequency_scale = 1;  // 1/factor of linear scaling
-  float magnitude = 1;        // of cosine and sine: what is turned becomes this much longer
-  Tensor factors;             // [n_dims/2], or none
+  float frequency_scale = 1;   // 1/factor of linear scaling
+  float magnitude = 1;         // of cosine and sine: what is turned becomes this much longer
+  std::vector<float> factors;  // [n_dims/2], or none
+  // [n_dims/2] or none: these instead, for sequences of more than short_positions (compile()
+  // chooses).
+  std::vector<float> long_factors;
+  int64_t short_positions = 0;
 };
 
+// softmax(scale q.k) v over the positions that a token sees, its own and those before it.
 struct Attention {
   int64_t n_heads = 0, n_kv_heads = 0,
           head_dim = 0;  // query head h reads kv head h / (n_heads / n_kv_heads)
   float scale = 0;
   Rope rope;
-  Tensor q, k, v, out;  // [n_embd, n_heads*head_dim], [n_embd, n_kv_heads*head_dim] x2,
-                        // [n_heads*head_dim, n_embd]
+  int64_t window = 0;   // positions that a token sees, its own included; 0: all
+  float logit_cap = 0;  // c: scores become c tanh(score / c) before the softmax; 0: they do not
+  bool output_gate = false;  // q has 2 head_dim rows per head: query, gate; the head's output is
+                             // multiplied by sigmoid(gate)
+  bool v_norm = false;       // every head of v is RMS-normed, without a weight
+  int cache_of_layer = -1;   // the layer whose keys and values this one attends to; -1: its own
+  Tensor q, k, v, out;       // [n_embd, n_heads*head_dim], [n_embd, n_kv_heads*head_dim] x2,
+                             // [n_heads*head_dim, n_embd]; no v: the values are k as projected
+                             // (before norm and rope); no k either where cache_of_layer is set
   Tensor q_bias, k_bias, v_bias, out_bias;  // optional
+  Tensor q_norm, k_norm;  // optional [head_dim]: every head is RMS-normed before it turns
+  Tensor sinks;           // optional [n_heads]: a score without a value in each head's softmax
 };
 
-enum class Activation { silu };
+enum class Activation {
+  silu,  // x / (1 + e^-x)
+  gelu   // x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
+};
+std::string_view activation_name(Activation activation);
+
 struct DenseFfn {
   Activation activation = Activation::silu;
   Tensor gate, up, down;                 // [n_embd, n_ff] x2, [n_ff, n_embd]
   Tensor gate_bias, up_bias, down_bias;  // optional
 };
 
-// x += mixer(norm(x; mixer_norm)); x += ffn(norm(x; ffn_norm)). Other mixers (gated delta net) and
-// FFNs (mixture of experts) join the variants.
+// x += mixer(norm(x; mixer_norm)); x += ffn(norm(x; ffn_norm)); x *= output_scale. Where there are
+// post norms, what is added is normed first. Other mixers (gated delta net) and FFNs (mixture of
+// experts) join the variants.
 using Mixer = std::variant<Attention>;
 using Ffn = std::variant<DenseFfn>;
 struct Layer {
   Tensor mixer_norm;  // [n_embd]
   Mixer mixer;
-  Tensor ffn_norm;  // [n_embd]
+  Tensor post_mixer_norm;  // optional [n_embd]
+  Tensor ffn_norm;         // [n_embd]
   Ffn ffn;
+  Tensor post_ffn_norm;  // optional [n_embd]
+  float output_scale = 1;
 };
 
 struct ModelDesc {
   std::string architecture;
   int64_t n_embd = 0, n_vocab = 0, n_context = 0;
-  float norm_eps = 0;  // of every RMS norm
-  Tensor embedding;    // [n_embd, n_vocab]
-  Tensor final_norm;   // [n_embd]
-  Tensor head;         // [n_embd, n_vocab]; the embedding again where tied
+  float norm_eps = 0;     // of every RMS norm
+  float embed_scale = 1;  // of the embedding's rows
+  float logit_cap = 0;    // c: logits become c tanh(logit / c); 0: they do not
+  Tensor embedding;       // [n_embd, n_vocab]
+  Tensor final_norm;      // [n_embd]
+  Tensor head;            // [n_embd, n_vocab]; the embedding again where tied
+  Tensor head_bias;       // optional [n_vocab]
   bool tied_head = false;
   std::vector<Layer> layers;
 };

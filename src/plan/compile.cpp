@@ -20,15 +20,17 @@ class Compiler {
 
   Plan compile() {
     residual_ = buffer("residual", desc_.n_embd);
-    add("embedding", -1, Path::embedding, Embed{residual_, desc_.embedding});
+    add("embedding", -1, Path::embedding, Embed{residual_, desc_.embedding, desc_.embed_scale});
     for (size_t i = 0; i < desc_.layers.size(); ++i) {
       layer_ = static_cast<int>(i);
       const Layer& layer = desc_.layers[i];
-      std::visit([&](const auto& mixer) { add_mixer(mixer, norm(layer.mixer_norm)); }, layer.mixer);
-      std::visit([&](const auto& ffn) { add_ffn(ffn, norm(layer.ffn_norm)); }, layer.ffn);
+      std::visit([&](const auto& mixer) { add_mixer(mixer, layer); }, layer.mixer);
+      std::visit([&](const auto& ffn) { add_ffn(ffn, layer); }, layer.ffn);
     }
     const BufferId logits = buffer("logits", desc_.n_vocab, Rows::logits);
-    add("head", -1, Path::head, Head{residual_, logits, norm(desc_.final_norm), desc_.head});
+    add("head", -1, Path::head,
+        Head{residual_, logits, norm(desc_.final_norm), desc_.head, desc_.head_bias,
+             desc_.logit_cap});
     add("pick", -1, Path::head, Pick{logits});
     for (Step& step : plan_.steps) step.cost = cost_of(plan_, step);
     return std::move(plan_);
@@ -53,29 +55,75 @@ class Compiler {
     add(fmt::format("layer {} {}", layer_, what), layer_, path, std::move(args));
   }
 
-  void add_mixer(const Attention& a, const Norm& norm) {
-    const int64_t q = a.n_heads * a.head_dim, kv = a.n_kv_heads * a.head_dim;
-    const BufferId qkv = buffer("qkv", q + 2 * kv), attended = buffer("attended", q);
-    add("qkv", Path::attention,
-        Project{residual_,
-                qkv,
-                norm,
-                {{a.q, a.q_bias, 0}, {a.k, a.k_bias, q}, {a.v, a.v_bias, q + kv}}});
-    plan_.cache.layers.push_back({a.n_kv_heads, a.head_dim});
-    const int cache_layer = static_cast<int>(plan_.cache.layers.size()) - 1;
-    add("attend", Path::attention,
-        Attend{qkv, a.n_heads, a.n_kv_heads, a.head_dim, a.scale, a.rope, cache_layer});
-    add("merge", Path::attention, MergePartials{attended, a.n_heads, a.head_dim});
-    add("out", Path::attention, ProjectAdd{attended, residual_, a.out, a.out_bias});
+  // Longer sequences than the original context take the other factors, once for the whole run.
+  Rope chosen(const Rope& rope) const {
+    Rope chosen = rope;
+    if (!rope.long_factors.empty() && plan_.options.n_positions > rope.short_positions)
+      chosen.factors = rope.long_factors;
+    chosen.long_factors.clear();
+    return chosen;
   }
 
-  void add_ffn(const DenseFfn& f, const Norm& norm) {
+  int cache_layer_of(const Attention& a) {
+    if (a.cache_of_layer >= 0) return cache_layers_.at(static_cast<size_t>(a.cache_of_layer));
+    plan_.cache.layers.push_back({a.n_kv_heads, a.head_dim, a.window});
+    return static_cast<int>(plan_.cache.layers.size()) - 1;
+  }
+
+  void add_mixer(const Attention& a, const Layer& layer) {
+    Attend attend{.n_heads = a.n_heads,
+                  .n_kv_heads = a.n_kv_heads,
+                  .head_dim = a.head_dim,
+                  .scale = a.scale,
+                  .rope = chosen(a.rope),
+                  .cache_layer = cache_layer_of(a),
+                  .q_norm = norm(a.q_norm),
+                  .k_norm = norm(a.k_norm),
+                  .v_norm = a.v_norm,
+                  .gated = a.output_gate,
+                  .appends = a.cache_of_layer < 0,
+                  .has_v = bool(a.v),
+                  .window = a.window,
+                  .logit_cap = a.logit_cap,
+                  .sinks = a.sinks};
+    cache_layers_.push_back(attend.cache_layer);
+    std::vector<Project::Part> parts{{a.q, a.q_bias, 0}};
+    if (attend.appends) parts.push_back({a.k, a.k_bias, attend.k_column()});
+    if (attend.appends && a.v) parts.push_back({a.v, a.v_bias, attend.v_column()});
+    int64_t columns = 0;
+    for (const auto& part : parts) columns += part.weight.rows;
+    const int64_t q = a.n_heads * a.head_dim;
+    attend.qkv = buffer("qkv", columns);
+    const BufferId attended = buffer("attended", q);
+    add("qkv", Path::attention, Project{residual_, attend.qkv, norm(layer.mixer_norm), parts});
+    const BufferId gate = attend.gated ? attend.qkv : -1;
+    add("attend", Path::attention, std::move(attend));
+    add("merge", Path::attention, MergePartials{attended, a.n_heads, a.head_dim, gate});
+    add_output("out", Path::attention, attended, a.out, a.out_bias, layer.post_mixer_norm);
+  }
+
+  void add_ffn(const DenseFfn& f, const Layer& layer) {
     const BufferId gated = buffer("gated", f.gate.rows);
     add("gate up", Path::dense,
-        GateUp{residual_, gated, norm, f.activation, f.gate, f.up, f.gate_bias, f.up_bias});
-    add("down", Path::dense, ProjectAdd{gated, residual_, f.down, f.down_bias});
+        GateUp{residual_, gated, norm(layer.ffn_norm), f.activation, f.gate, f.up, f.gate_bias,
+               f.up_bias});
+    add_output("down", Path::dense, gated, f.down, f.down_bias, layer.post_ffn_norm,
+               layer.output_scale);
   }
 
+  // What a block adds to the residual stream. A projection cannot norm its own sums, nor scale what
+  // others have added: then the sums stop at a buffer of their own.
+  void add_output(std::string_view what, Path path, BufferId from, const Tensor& weight,
+                  const Tensor& bias, const Tensor& post_norm, float scale = 1) {
+    if (!post_norm && scale == 1) return add(what, path, ProjectAdd{from, residual_, weight, bias});
+    const BufferId branch = buffer("branch", desc_.n_embd);
+    add(what, path, Project{from, branch, no_norm_, {{weight, bias, 0}}});
+    add(fmt::format("{} add", what), path,
+        AddBranches{{{branch, no_norm_}}, norm(post_norm), residual_, scale});
+  }
+
+  const Norm no_norm_{};
+  std::vector<int> cache_layers_;  // [layers so far] each one's cache layer; -1 without
   const ModelDesc& desc_;
   Plan plan_;
   BufferId residual_ = 0;

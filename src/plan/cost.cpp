@@ -1,5 +1,6 @@
 #include "plan/cost.h"
 
+#include <algorithm>
 #include <set>
 
 namespace plumb {
@@ -48,16 +49,22 @@ std::vector<const Tensor*> weights_of(const Step& step) {
                    for (const auto& part : s.parts) add({&part.weight, &part.bias});
                    add({&s.norm.weight});
                  },
-                 [&](const Attend& s) { add({&s.rope.factors}); },
+                 [&](const Attend& s) {
+                   add({&s.q_norm.weight, &s.k_norm.weight, &s.sinks});
+                 },
                  [&](const MergePartials&) {},
                  [&](const ProjectAdd& s) {
                    add({&s.weight, &s.bias});
+                 },
+                 [&](const AddBranches& s) {
+                   for (const auto& branch : s.branches) add({&branch.norm.weight});
+                   add({&s.norm.weight});
                  },
                  [&](const GateUp& s) {
                    add({&s.gate, &s.up, &s.gate_bias, &s.up_bias, &s.norm.weight});
                  },
                  [&](const Head& s) {
-                   add({&s.weight, &s.norm.weight});
+                   add({&s.weight, &s.bias, &s.norm.weight});
                  },
                  [&](const Pick&) {},
              },
@@ -70,9 +77,16 @@ std::vector<BufferId> buffers_read(const Step& step) {
                         [](const Embed&) { return std::vector<BufferId>{}; },
                         [](const Project& s) { return std::vector{s.from}; },
                         [](const Attend& s) { return std::vector{s.qkv}; },
-                        [](const MergePartials&) { return std::vector<BufferId>{}; },
+                        [](const MergePartials& s) {
+                          return s.gate < 0 ? std::vector<BufferId>{} : std::vector{s.gate};
+                        },
                         [](const ProjectAdd& s) {
                           return std::vector{s.from, s.residual};
+                        },
+                        [](const AddBranches& s) {
+                          std::vector read{s.residual};
+                          for (const auto& branch : s.branches) read.push_back(branch.from);
+                          return read;
                         },
                         [](const GateUp& s) { return std::vector{s.from}; },
                         [](const Head& s) { return std::vector{s.from}; },
@@ -88,6 +102,7 @@ std::vector<BufferId> buffers_written(const Step& step) {
                         [](const Attend&) { return std::vector<BufferId>{}; },
                         [](const MergePartials& s) { return std::vector{s.to}; },
                         [](const ProjectAdd& s) { return std::vector{s.residual}; },
+                        [](const AddBranches& s) { return std::vector{s.residual}; },
                         [](const GateUp& s) { return std::vector{s.to}; },
                         [](const Head& s) { return std::vector{s.to}; },
                         [](const Pick&) { return std::vector<BufferId>{}; },
@@ -112,17 +127,19 @@ Cost cost_of(const Plan& plan, const Step& step) {
                   q = attend->n_heads * attend->head_dim;
     const int64_t cached = format_bytes(plan.cache.k, kv) + format_bytes(plan.cache.v, kv);
     cost.read_per_position = cached;
-    cost.write_per_token = cached + q * kF32;  // K and V, and what MergePartials reads
-    cost.ops_per_position = 4 * q;             // q.k and p*v
+    cost.write_per_token = (attend->appends ? cached : 0) + q * kF32;  // what MergePartials reads
+    cost.ops_per_position = 4 * q;                                     // q.k and p*v
+    cost.window = attend->window;
   }
   if (const auto* merge = std::get_if<MergePartials>(&step.args))
-    cost.read_per_token = merge->n_heads * merge->head_dim * kF32;
+    cost.read_per_token = merge->n_heads * merge->head_dim * kF32 * (merge->gate < 0 ? 1 : 2);
   return cost;
 }
 
 std::string_view kind_name(const StepArgs& args) {
-  constexpr std::string_view kNames[] = {"embed",       "project", "attend", "merge_partials",
-                                         "project_add", "gate_up", "head",   "pick"};
+  constexpr std::string_view kNames[] = {"embed",          "project",     "attend",
+                                         "merge_partials", "project_add", "add_branches",
+                                         "gate_up",        "head",        "pick"};
   static_assert(std::size(kNames) == std::variant_size_v<StepArgs>);
   return kNames[args.index()];
 }
@@ -144,7 +161,11 @@ int64_t saturating_add(int64_t a, int64_t b) {
   return __builtin_add_overflow(a, b, &r) ? INT64_MAX : r;
 }
 
-int64_t Cost::seen(int64_t n, int64_t depth) {
+int64_t Cost::seen(int64_t n, int64_t depth, int64_t window) {
+  if (window > 0) {  // the first tokens see fewer positions, the others a window each
+    const int64_t few = std::clamp<int64_t>(window - depth, 0, n);
+    return saturating_add(seen(few, depth), saturating_mul(n - few, window));
+  }
   const bool even = n % 2 == 0;
   return saturating_add(saturating_mul(n, depth),
                         saturating_mul(even ? n / 2 : n, even ? n + 1 : (n + 1) / 2));
@@ -153,7 +174,7 @@ int64_t Cost::seen(int64_t n, int64_t depth) {
 int64_t Cost::reads(int64_t n, int64_t depth) const {
   return saturating_add(weight_bytes,
                         saturating_add(saturating_mul(n, read_per_token),
-                                       saturating_mul(seen(n, depth), read_per_position)));
+                                       saturating_mul(seen(n, depth, window), read_per_position)));
 }
 
 int64_t Cost::writes(int64_t n) const {
@@ -162,7 +183,7 @@ int64_t Cost::writes(int64_t n) const {
 
 int64_t Cost::ops(int64_t n, int64_t depth) const {
   return saturating_add(saturating_mul(n, ops_per_token),
-                        saturating_mul(seen(n, depth), ops_per_position));
+                        saturating_mul(seen(n, depth, window), ops_per_position));
 }
 
 int64_t CacheLayout::bytes_per_position() const {

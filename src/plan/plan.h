@@ -30,14 +30,15 @@ struct Buffer {
 
 // RMS norm (Zhang & Sennrich 2019) that the step applies to its input row while reading it.
 struct Norm {
-  Tensor weight;  // [columns of the input]
-  float eps;
+  Tensor weight;  // [columns of the input]; empty: no norm
+  float eps = 0;
 };
 
-// x[t] = row tokens[t] of the table
+// x[t] = scale * row tokens[t] of the table
 struct Embed {
   BufferId to;  // [token, n_embd]
   Tensor table;
+  float scale = 1;
 };
 
 // to[t] = concat over parts of W part * norm(from[t]) + bias: several matrices side by side on one
@@ -53,23 +54,36 @@ struct Project {
   std::vector<Part> parts;
 };
 
-// For each token: rotate q and k, append k and v to the cache of `cache_layer` at the token's
-// (slot, position), then attend over positions 0..position of the slot: softmax(scale * q.k) v,
-// softmax in f32. Leaves partial results (one or more splits of the positions) where the backend
-// keeps them; MergePartials, always the next step, combines them.
+// For each token: norm the heads of q, k and v where asked to, rotate q and k, append k and v to
+// the cache of `cache_layer` at the token's (slot, position), then attend over the positions of the
+// slot that it sees, the last `window` up to its own: softmax(cap(scale * q.k)) v, softmax in f32.
+// Leaves partial results (one or more splits of the positions) where the backend keeps them;
+// MergePartials, always the next step, combines them.
 struct Attend {
-  BufferId
-      qkv;  // [token, (n_heads + 2 n_kv_heads) * head_dim]: q heads, then k heads, then v heads
+  // [token, columns]: q heads (each with its gate behind it where gated), then k heads, then v
+  // heads; no v: it is k as projected; no k: another layer has filled the cache.
+  BufferId qkv;
   int64_t n_heads, n_kv_heads, head_dim;
   float scale;
   Rope rope;
   int cache_layer;
+  Norm q_norm, k_norm;  // of a head; empty: none
+  bool v_norm = false;  // without a weight, eps of k_norm
+  bool gated = false, appends = true, has_v = true;
+  int64_t window = 0;   // 0: all
+  float logit_cap = 0;  // 0: none, see Attention
+  Tensor sinks;         // [n_heads] or none: joins the sum of each head's softmax
+
+  int64_t q_stride() const { return gated ? 2 * head_dim : head_dim; }  // from head to head
+  int64_t k_column() const { return n_heads * q_stride(); }
+  int64_t v_column() const { return has_v ? k_column() + n_kv_heads * head_dim : k_column(); }
 };
 
-// to[t] = the attention output of all heads, normalised
+// to[t] = the attention output of all heads, normalised; times sigmoid(gate) where there is one
 struct MergePartials {
   BufferId to;  // [token, n_heads * head_dim]
   int64_t n_heads, head_dim;
+  BufferId gate = -1;  // Attend's qkv, head h's gate at (2 h + 1) * head_dim; -1: none
 };
 
 // residual[t] += W from[t] + bias
@@ -77,6 +91,18 @@ struct ProjectAdd {
   BufferId from, residual;
   Tensor weight;
   Tensor bias;  // optional
+};
+
+// residual[t] = scale * (residual[t] + norm(sum over branches of norm_i(from_i[t])))
+struct AddBranches {
+  struct Branch {
+    BufferId from;
+    Norm norm;
+  };
+  std::vector<Branch> branches;
+  Norm norm;
+  BufferId residual;
+  float scale = 1;
 };
 
 // to[t] = activation(W gate n + bias) * (W up n + bias), n = norm(from[t])
@@ -88,11 +114,13 @@ struct GateUp {
   Tensor gate_bias, up_bias;  // optional
 };
 
-// logits[r] = W norm(from[token of row r])
+// logits[r] = cap(W norm(from[token of row r]) + bias)
 struct Head {
   BufferId from, to;  // [token, n_embd] -> [logits, n_vocab]
   Norm norm;
   Tensor weight;
+  Tensor bias;          // optional
+  float logit_cap = 0;  // c: c tanh(logit / c); 0: none
 };
 
 // the id of the largest logit of each row (the lowest id on ties)
@@ -100,8 +128,8 @@ struct Pick {
   BufferId from;  // [logits, n_vocab]
 };
 
-using StepArgs =
-    std::variant<Embed, Project, Attend, MergePartials, ProjectAdd, GateUp, Head, Pick>;
+using StepArgs = std::variant<Embed, Project, Attend, MergePartials, ProjectAdd, AddBranches,
+                              GateUp, Head, Pick>;
 std::string_view kind_name(const StepArgs& args);  // "embed", "project", ...
 
 // Which part of the model a step's bytes belong to.
@@ -119,8 +147,8 @@ enum class Path {
 std::string_view path_name(Path path);
 
 // Bytes and operations (a multiply-add is two) of a step for n tokens of a sequence that holds p
-// positions already. Token i sees p + i + 1 positions, its own included; together n tokens see
-// seen(n, p) = n p + n (n + 1) / 2.
+// positions already. Token i sees p + i + 1 positions, its own included, or the window's if those
+// are fewer; together n tokens see seen(n, p) = n p + n (n + 1) / 2 without a window.
 //   reads  = weight_bytes + n * read_per_token + seen * read_per_position
 //   writes = n * write_per_token
 //   ops    = n * ops_per_token + seen * ops_per_position
@@ -132,8 +160,9 @@ struct Cost {
   int64_t read_per_token = 0, read_per_position = 0;
   int64_t write_per_token = 0;
   int64_t ops_per_token = 0, ops_per_position = 0;
+  int64_t window = 0;  // 0: none
 
-  static int64_t seen(int64_t n_tokens, int64_t depth);
+  static int64_t seen(int64_t n_tokens, int64_t depth, int64_t window = 0);
   int64_t reads(int64_t n_tokens, int64_t depth) const;
   int64_t writes(int64_t n_tokens) const;
   int64_t ops(int64_t n_tokens, int64_t depth) const;
@@ -158,6 +187,7 @@ std::vector<BufferId> buffers_written(const Step& step);
 inline constexpr int64_t kPagePositions = 64;
 struct CacheLayer {
   int64_t n_kv_heads, head_dim;
+  int64_t window = 0;  // positions that a token sees, 0: all
 };
 struct CacheLayout {
   Format k = Format::f16, v = Format::f16;

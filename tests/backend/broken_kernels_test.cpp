@@ -98,7 +98,7 @@ void finish(const Product& y, const Output& output) {
                       (y.matrix.bias ? y.matrix.bias[row] : 0);
       if (output.into == Into::set) to = v;
       if (output.into == Into::add) to += v;
-      if (output.into == Into::gate) to = to / (1 + std::exp(-to)) * v;
+      if (output.into == Into::gate_silu) to = to / (1 + std::exp(-to)) * v;
     }
 }
 
@@ -190,7 +190,7 @@ void set_where_to_add(Matrix&, Output& output) {
   if (output.into == Into::add) output.into = Into::set;
 }
 void add_where_to_gate(Matrix&, Output& output) {
-  if (output.into == Into::gate) output.into = Into::add;
+  if (output.into == Into::gate_silu) output.into = Into::add;
 }
 
 template <auto kMultiply, Format kFormat = kLayers>

@@ -19,10 +19,12 @@ namespace plumb {
 namespace {
 
 using test::feed;
+using test::in_batches;
+using test::Logits;
+using test::same_bits;
 using test::some_ids;
 using test::TinyOptions;
 using test::TinyPlan;
-using Logits = std::vector<std::vector<float>>;
 
 class CpuBackend : public ::testing::TestWithParam<std::string> {};
 std::vector<std::string> sets() {
@@ -114,25 +116,6 @@ TEST_P(CpuBackend, MatchesTheReferenceWithEveryCacheTypeAndRopeLayout) {
       EXPECT_CLOSE(largest_difference(tiny, GetParam(), 150), exact ? 1e-5 : 5e-3,
                    format_info(k).name << " " << format_info(v).name);
     }
-}
-
-// Runs ids in batches of these sizes and returns the logits of all tokens.
-Logits in_batches(Executable& e, std::span<const int32_t> ids, std::span<const size_t> sizes,
-                  int slot = 0) {
-  Logits all;
-  for (const size_t size : sizes) {
-    const Logits some = feed(e, ids.first(std::min(size, ids.size())), slot);
-    all.insert(all.end(), some.begin(), some.end());
-    ids = ids.subspan(some.size());
-  }
-  return all;
-}
-
-bool same_bits(const Logits& a, const Logits& b) {
-  if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i)
-    if (std::memcmp(a[i].data(), b[i].data(), a[i].size() * sizeof(float)) != 0) return false;
-  return true;
 }
 
 TinyOptions quantised(Format format) {

@@ -163,15 +163,19 @@ TEST_P(CpuKernels, BiasAddAndGate) {
     m.matrix.bias = bias.data();
     const std::vector<float> start = random.normals(13 * rows);
     ScratchSpace scratch(13, wide);
-    for (const cpu::Into into : {cpu::Into::set, cpu::Into::add, cpu::Into::gate}) {
+    for (const cpu::Into into :
+         {cpu::Into::set, cpu::Into::add, cpu::Into::gate_silu, cpu::Into::gate_gelu}) {
       std::vector<float> out = start;
       m.matrix.multiply(m.matrix, 0, m.matrix.panels(), x.x, 13, {out.data(), rows, into},
                         scratch.get());
       for (size_t i = 0; i < out.size(); ++i) {
         const double y = static_cast<double>(plain[i]) + bias[i % 40], old = start[i];
+        const double cubic = std::sqrt(2 / std::numbers::pi) * (old + 0.044715 * old * old * old);
         const double expected = into == cpu::Into::set   ? y
                                 : into == cpu::Into::add ? old + y
-                                                         : old / (1 + std::exp(-old)) * y;
+                                : into == cpu::Into::gate_silu
+                                    ? old / (1 + std::exp(-old)) * y
+                                    : old / 2 * (1 + std::tanh(cubic)) * y;
         ASSERT_NEAR(out[i], expected, 1e-5 * (1 + std::abs(expected))) << format_info(format).name;
       }
     }
@@ -202,6 +206,26 @@ TEST_P(CpuKernels, OutputsDoNotDependOnTheirNeighbours) {
           << format_info(format).name << ", " << tokens << " tokens";
     }
   }
+}
+
+TEST_P(CpuKernels, CapGateAndAdd) {
+  Random random(22);
+  for (const int64_t n : {1, 15, 16, 33, 100}) {
+    const std::vector<float> x = random.normals(n, 0, 20), y = random.normals(n, 0, 5);
+    std::vector<float> capped = x, gated = x, added = x;
+    kernels.cap(capped.data(), 30, n);
+    kernels.gate(gated.data(), y.data(), n);
+    kernels.add(added.data(), y.data(), 0.7f, n);
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double a = x[i], b = y[i];
+      EXPECT_NEAR(capped[i], 30 * std::tanh(a / 30), 1e-5);
+      EXPECT_NEAR(gated[i], a / (1 + std::exp(-b)), 1e-5);
+      EXPECT_NEAR(added[i], 0.7 * (a + b), 1e-5);
+    }
+  }
+  std::vector<float> far{1e30f, -1e30f, 0};
+  kernels.cap(far.data(), 50, 3);
+  EXPECT_EQ(far, std::vector<float>({50, -50, 0}));
 }
 
 TEST_P(CpuKernels, QuantisedActivations) {

@@ -23,22 +23,25 @@ TEST(ReferenceMath, NormDotSilu) {
   std::vector<float> out(9);
   reference::rms_norm(x, ones, 0, out);
   EXPECT_NEAR(out[3], 12 / std::sqrt(201.0 / 9), 1e-6);
-  EXPECT_NEAR(reference::silu(1), 0.7310585786, 1e-7);
-  EXPECT_EQ(reference::silu(-200), 0);
+  EXPECT_NEAR(reference::activated(Activation::silu, 1), 0.7310585786, 1e-7);
+  EXPECT_EQ(reference::activated(Activation::silu, -200), 0);
+  EXPECT_NEAR(reference::activated(Activation::gelu, 1), 0.8411919906, 1e-7);
+  EXPECT_NEAR(reference::activated(Activation::gelu, -0.5f), -0.1542860, 1e-7);
+  EXPECT_NEAR(reference::capped(60, 30), 30 * std::tanh(2.0), 1e-12);
 }
 
 TEST(ReferenceMath, RotationsOfBothLayouts) {
   Rope rope{.layout = RopeLayout::interleaved, .n_dims = 4, .base = 100, .frequency_scale = 0.5f};
-  const std::vector<float> factors{1, 4};
+  rope.factors = {1, 4};
   std::vector<float> a{1, 2, 3, 4, 9}, b{1, 3, 2, 4, 9};  // the same pairs in the other order
-  reference::rotate(rope, factors, 6, a.data());
+  reference::rotate(rope, 6, a.data());
   const double t0 = 3, t1 = 3 * 0.1 / 4;
   EXPECT_NEAR(a[0], std::cos(t0) - 2 * std::sin(t0), 1e-6);
   EXPECT_NEAR(a[1], std::sin(t0) + 2 * std::cos(t0), 1e-6);
   EXPECT_NEAR(a[2], 3 * std::cos(t1) - 4 * std::sin(t1), 1e-6);
   EXPECT_EQ(a[4], 9);  // not rotated
   rope.layout = RopeLayout::half_split;
-  reference::rotate(rope, factors, 6, b.data());
+  reference::rotate(rope, 6, b.data());
   EXPECT_EQ(std::vector<float>({a[0], a[2], a[1], a[3], a[4]}), b);
 }
 

@@ -55,8 +55,7 @@ TEST(Plan, CostsAreExact) {
 
 TEST(Plan, WeightBytesAreTheTensorsOfTheFileOnce) {
   for (const bool tied : {true, false}) {
-    const TinyPlan tiny(
-        {.matrices = Format::q4_0, .tied = tied, .rope_freqs = true, .biases = true});
+    const TinyPlan tiny({.matrices = Format::q4_0, .tied = tied, .biases = true});
     int64_t bytes = 0;
     for (int64_t i = 0; i < tiny.file.n_tensors(); ++i)
       bytes += static_cast<int64_t>(tiny.file.tensor(i).data.size());

@@ -1,6 +1,8 @@
 #pragma once
 // A tiny model opened, described and planned in memory, for tests of backends.
 
+#include <cstring>
+
 #include "backend/backend.h"
 #include "gguf/gguf.h"
 #include "support/random.h"
@@ -27,20 +29,40 @@ struct TinyPlan {
   Plan plan;
 };
 
+using Logits = std::vector<std::vector<float>>;  // [tokens][n_vocab]
+
 // Feeds ids to a slot from its length on and returns the logits of all of them, [ids][n_vocab].
-inline std::vector<std::vector<float>> feed(Executable& e, std::span<const int32_t> ids,
-                                            int slot = 0) {
+inline Logits feed(Executable& e, std::span<const int32_t> ids, int slot = 0) {
   std::vector<int32_t> positions, slots(ids.size(), slot);
   for (size_t i = 0; i < ids.size(); ++i)
     positions.push_back(static_cast<int32_t>(e.length(slot) + static_cast<int64_t>(i)));
   const std::vector<uint8_t> wants(ids.size(), 1);
   e.run({ids, positions, slots, wants});
-  std::vector<std::vector<float>> logits;
+  Logits logits;
   for (size_t i = 0; i < ids.size(); ++i) {
     const auto row = e.logits(static_cast<int64_t>(i));
     logits.emplace_back(row.begin(), row.end());
   }
   return logits;
+}
+
+// Runs ids in batches of these sizes and returns the logits of all tokens.
+inline Logits in_batches(Executable& e, std::span<const int32_t> ids, std::span<const size_t> sizes,
+                         int slot = 0) {
+  Logits all;
+  for (const size_t size : sizes) {
+    const Logits some = feed(e, ids.first(std::min(size, ids.size())), slot);
+    all.insert(all.end(), some.begin(), some.end());
+    ids = ids.subspan(some.size());
+  }
+  return all;
+}
+
+inline bool same_bits(const Logits& a, const Logits& b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i)
+    if (std::memcmp(a[i].data(), b[i].data(), a[i].size() * sizeof(float)) != 0) return false;
+  return true;
 }
 
 // n ids spread over the vocabulary.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "base/error.h"
 
@@ -24,9 +25,36 @@ bool is_split(const BatchState& batch) {
 
 }  // namespace
 
-AttendStep::AttendStep(const Attend& a, const Plan& plan, const RunState& state, float* merged)
+FinishHead::FinishHead(const Attend& a, const Plan& plan, const RunState& state,
+                       const Weights& weights, float* output)
+    : n_heads(a.n_heads),
+      head_dim(a.head_dim),
+      padded_dim((a.head_dim + 15) / 16 * 16),
+      gates(a.gated ? state.workspace.buffers[static_cast<size_t>(a.qkv)] + a.head_dim : nullptr),
+      gate_columns(plan.buffers[static_cast<size_t>(a.qkv)].columns),
+      sinks(weights.vector(a.sinks)),
+      to(output) {}
+
+void FinishHead::run(const Worker& w, int64_t token, int64_t head, float max, float sum,
+                     float* values) const {
+  const KernelSet& kernels = w.run.kernels;
+  if (sinks) {  // a chunk of one position, whose value is zero
+    float* zeros = w.space().attention.head;
+    std::fill_n(zeros, padded_dim, 0.0f);
+    kernels.merge(&max, &sum, values, sinks[head], 1, zeros, padded_dim);
+  }
+  float* out = to + (token * n_heads + head) * head_dim;
+  kernels.divide(values, sum, head_dim, out);
+  if (gates) kernels.gate(out, gates + token * gate_columns + 2 * head * head_dim, head_dim);
+}
+
+AttendStep::AttendStep(const Attend& a, const Plan& plan, const RunState& state,
+                       const Weights& weights, float* merged)
     : qkv_(state.workspace.buffers[static_cast<size_t>(a.qkv)]),
       qkv_columns_(plan.buffers[static_cast<size_t>(a.qkv)].columns),
+      q_stride_(a.q_stride()),
+      k_column_(a.k_column()),
+      v_column_(a.v_column()),
       n_heads_(a.n_heads),
       n_kv_heads_(a.n_kv_heads),
       group_(a.n_heads / a.n_kv_heads),
@@ -34,12 +62,19 @@ AttendStep::AttendStep(const Attend& a, const Plan& plan, const RunState& state,
       padded_dim_((a.head_dim + 15) / 16 * 16),
       scale_(a.scale),
       rotation_(&state.batch.rotations[state.batch.rotation_index(a.rope)]),
+      q_norm_(weights.vector(a.q_norm.weight)),
+      k_norm_(weights.vector(a.k_norm.weight)),
+      ones_(a.v_norm ? static_cast<size_t>(a.head_dim) : 0, 1.0f),
+      norm_eps_(a.k_norm.eps),
+      appends_(a.appends),
+      window_(a.window),
+      logit_cap_(a.logit_cap),
       layer_(a.cache_layer),
       k_(cache_kernels(state.kernels, plan.cache.k)),
       v_(cache_kernels(state.kernels, plan.cache.v)),
       f32_(cache_kernels(state.kernels, Format::f32)),
       tile_tokens_(std::max<int64_t>(1, kTileRows / group_)),
-      merged_(merged) {}
+      finish_(a, plan, state, weights, merged) {}
 
 void AttendStep::run(const Worker& w) const {
   if (is_split(w.run.batch))
@@ -55,31 +90,29 @@ void AttendStep::run_split(const Worker& w) const {
   int64_t unit = 0;
   for (const BatchState::Group& group : batch.groups) {
     const int32_t* tokens = batch.order.data() + group.first;
-    const int32_t last = batch.positions[static_cast<size_t>(tokens[group.n - 1])];
     for (int64_t head = 0; head < n_kv_heads_; ++head) {
       const Tile tile{tokens, group.n, group.slot, head};
+      const int64_t begin = first_chunk(position_of(w, tile, 0), window_),
+                    last = position_of(w, tile, group.n - 1) / kChunkPositions;
       bool rotated = false;
-      for (int64_t chunk = 0; chunk <= last / kChunkPositions; ++chunk) {
+      for (int64_t chunk = begin; chunk <= last; ++chunk) {
         if (unit++ % w.n_threads != w.thread) continue;
-        for (int64_t t = 0; t < group.n; ++t)
-          if (batch.positions[static_cast<size_t>(tokens[t])] / kChunkPositions == chunk)
-            append(w, tokens[t], head);
+        for (int64_t t = 0; t < group.n && appends_; ++t)
+          if (position_of(w, tile, t) / kChunkPositions == chunk) append(w, tokens[t], head);
         if (!rotated) rotate_queries(w, tile);
         rotated = true;
         const AttentionScratch& s = w.space().attention;
-        const int64_t first =
-            attend_chunk(w, tile, chunk, {s.chunk_max, s.chunk_sum, s.chunk_values});
-        leave_partials(w, tile, chunk, first);
+        const Rows rows = attend_chunk(w, tile, chunk, {s.chunk_max, s.chunk_sum, s.chunk_values});
+        leave_partials(w, tile, chunk, rows);
       }
     }
   }
 }
 
-void AttendStep::leave_partials(const Worker& w, const Tile& tile, int64_t chunk,
-                                int64_t first_row) const {
+void AttendStep::leave_partials(const Worker& w, const Tile& tile, int64_t chunk, Rows rows) const {
   const AttentionScratch& s = w.space().attention;
   const Partials& p = w.run.workspace.partials;
-  for (int64_t row = first_row; row < tile.n_tokens * group_; ++row) {
+  for (int64_t row = rows.begin; row < rows.end; ++row) {
     const int64_t head = tile.kv_head * group_ + row % group_;
     const int64_t cell = (tile.tokens[row / group_] * n_heads_ + head) * p.chunks + chunk;
     p.max[cell] = s.chunk_max[row];
@@ -92,9 +125,9 @@ void AttendStep::leave_partials(const Worker& w, const Tile& tile, int64_t chunk
 void AttendStep::run_tiled(const Worker& w) const {
   const BatchState& batch = w.run.batch;
   const auto own = w.share(batch.size());
-  for (int64_t t = own.begin; t < own.end; ++t)
+  for (int64_t t = own.begin; t < own.end && appends_; ++t)
     for (int64_t head = 0; head < n_kv_heads_; ++head) append(w, static_cast<int32_t>(t), head);
-  w.barrier();
+  if (appends_) w.barrier();
   int64_t unit = 0;
   for (const BatchState::Group& group : batch.groups)
     for (int64_t t = 0; t < group.n; t += tile_tokens_)
@@ -106,59 +139,89 @@ void AttendStep::run_tiled(const Worker& w) const {
 
 void AttendStep::append(const Worker& w, int32_t token, int64_t kv_head) const {
   const BatchState& batch = w.run.batch;
+  const KernelSet& kernels = w.run.kernels;
+  const AttentionScratch& s = w.space().attention;
   const auto at = static_cast<size_t>(token);
-  const int64_t position = batch.positions[at];
-  const int32_t page = w.run.sequences.page(batch.slots[at], position);
-  const float* k = qkv_ + token * qkv_columns_ + (n_heads_ + kv_head) * head_dim_;
-  const float* v = k + n_kv_heads_ * head_dim_;
-  float* rotated = w.space().attention.key;
-  w.run.kernels.rotate(rotation_->of(token, head_dim_), k, 1.0f, rotated);
-  k_.store_k(rotated, head_dim_, w.run.cache.k(layer_, page, kv_head), position % kPagePositions);
-  v_.store_v(v, head_dim_, w.run.cache.v(layer_, page, kv_head), position % kPagePositions);
+  const int64_t offset = batch.positions[at] % kPagePositions;
+  const int32_t page = w.run.sequences.page(batch.slots[at], batch.positions[at]);
+  const float* heads = qkv_ + token * qkv_columns_ + kv_head * head_dim_;
+  const auto normed = [&](const float* head, const float* weight) -> const float* {
+    if (!weight) return head;
+    kernels.norm(head, weight, norm_eps_, head_dim_, s.head);
+    return s.head;
+  };
+  kernels.rotate(rotation_->of(token, head_dim_), normed(heads + k_column_, k_norm_), 1.0f, s.key);
+  k_.store_k(s.key, head_dim_, w.run.cache.k(layer_, page, kv_head), offset);
+  const float* v = normed(heads + v_column_, ones_.empty() ? nullptr : ones_.data());
+  v_.store_v(v, head_dim_, w.run.cache.v(layer_, page, kv_head), offset);
 }
 
 void AttendStep::rotate_queries(const Worker& w, const Tile& tile) const {
-  float* q = w.space().attention.q;
+  const KernelSet& kernels = w.run.kernels;
+  const AttentionScratch& s = w.space().attention;
+  float* q = s.q;
   for (int64_t t = 0; t < tile.n_tokens; ++t) {
     const Rotation rotation = rotation_->of(tile.tokens[t], head_dim_);
-    const float* from = qkv_ + tile.tokens[t] * qkv_columns_ + tile.kv_head * group_ * head_dim_;
-    for (int64_t g = 0; g < group_; ++g)
-      w.run.kernels.rotate(rotation, from + g * head_dim_, scale_,
-                           q + (t * group_ + g) * head_dim_);
+    const float* from = qkv_ + tile.tokens[t] * qkv_columns_ + tile.kv_head * group_ * q_stride_;
+    for (int64_t g = 0; g < group_; ++g, from += q_stride_, q += head_dim_) {
+      if (q_norm_) kernels.norm(from, q_norm_, norm_eps_, head_dim_, s.head);
+      kernels.rotate(rotation, q_norm_ ? s.head : from, scale_, q);
+    }
   }
 }
 
-// Returns the first row that sees the chunk at all; rows before it are left alone.
-int64_t AttendStep::attend_chunk(const Worker& w, const Tile& tile, int64_t chunk,
-                                 const ChunkResult& to) const {
+// Which positions of the chunk each row sees, and the rows that see any: later tokens see more of
+// it, until it begins to leave their window.
+AttendStep::Rows AttendStep::look_at(const Worker& w, const Tile& tile, int64_t chunk) const {
   const AttentionScratch& s = w.space().attention;
-  const BatchState& batch = w.run.batch;
   const int64_t start = chunk * kChunkPositions, n_rows = tile.n_tokens * group_;
+  const auto within = [&](int64_t position) {
+    return static_cast<int32_t>(std::clamp<int64_t>(position - start, 0, kChunkPositions));
+  };
   for (int64_t t = 0; t < tile.n_tokens; ++t) {
-    const int64_t position = batch.positions[static_cast<size_t>(tile.tokens[t])];
-    const int64_t seen = std::clamp<int64_t>(position + 1 - start, 0, kChunkPositions);
-    std::fill_n(s.seen + t * group_, group_, static_cast<int32_t>(seen));
+    const int64_t position = position_of(w, tile, t);
+    std::fill_n(s.seen + t * group_, group_, within(position + 1));
+    std::fill_n(s.hidden + t * group_, group_, within(first_seen(position, window_)));
   }
-  const int64_t first =
-      std::find_if(s.seen, s.seen + n_rows, [](int32_t n) { return n > 0; }) - s.seen;
-  const int64_t n = n_rows - first,
-                n_pages = (s.seen[n_rows - 1] + kPagePositions - 1) / kPagePositions;
-  const std::span<const int32_t> pages =
-      w.run.sequences.pages(tile.slot).subspan(static_cast<size_t>(start / kPagePositions));
+  return {std::find_if(s.seen, s.seen + n_rows, [](int32_t n) { return n > 0; }) - s.seen,
+          std::find(s.hidden, s.hidden + n_rows, kChunkPositions) - s.hidden};
+}
+
+// Scores to weights.
+void AttendStep::soften(const Worker& w, Rows rows, const ChunkResult& to) const {
+  const AttentionScratch& s = w.space().attention;
+  for (int64_t row = rows.begin; row < rows.end; ++row) {
+    float* scores = s.scores + row * kChunkPositions;
+    const int32_t hidden = s.hidden[row];
+    if (logit_cap_ > 0) w.run.kernels.cap(scores + hidden, logit_cap_, s.seen[row] - hidden);
+    std::fill_n(scores, hidden, -std::numeric_limits<float>::infinity());
+    w.run.kernels.softmax(scores, s.seen[row], to.max + row, to.sum + row);
+    std::fill_n(scores, hidden, 0.0f);
+  }
+}
+
+// Returns the rows that see the chunk at all; others are left alone.
+AttendStep::Rows AttendStep::attend_chunk(const Worker& w, const Tile& tile, int64_t chunk,
+                                          const ChunkResult& to) const {
+  const AttentionScratch& s = w.space().attention;
+  const Rows rows = look_at(w, tile, chunk);
+  const int64_t first = rows.begin, n = rows.end - first;
+  const int64_t first_page = s.hidden[first] / kPagePositions,
+                end_page = (s.seen[rows.end - 1] + kPagePositions - 1) / kPagePositions;
+  const std::span<const int32_t> pages = w.run.sequences.pages(tile.slot).subspan(
+      static_cast<size_t>(chunk * kChunkPositions / kPagePositions));
   const bool wide = n >= kWidenRows;
-  for (int64_t p = 0; p < n_pages; ++p) {
+  for (int64_t p = first_page; p < end_page; ++p) {
     const void* k = w.run.cache.k(layer_, pages[static_cast<size_t>(p)], tile.kv_head);
     if (wide) k_.widen(k, kPagePositions * head_dim_, s.page_k);
     (wide ? f32_ : k_)
         .scores({s.q + first * head_dim_, n, head_dim_, wide ? s.page_k : k,
                  s.scores + first * kChunkPositions + p * kPagePositions});
   }
-  for (int64_t row = first; row < n_rows; ++row)
-    w.run.kernels.softmax(s.scores + row * kChunkPositions, s.seen[row], to.max + row,
-                          to.sum + row);
-  std::fill(to.values + first * padded_dim_, to.values + n_rows * padded_dim_, 0.0f);
-  for (int64_t p = 0; p < n_pages; ++p) {
-    for (int64_t row = first; row < n_rows; ++row)
+  soften(w, rows, to);
+  std::fill(to.values + first * padded_dim_, to.values + rows.end * padded_dim_, 0.0f);
+  for (int64_t p = first_page; p < end_page; ++p) {
+    for (int64_t row = first; row < rows.end; ++row)
       s.limits[row] = static_cast<int32_t>(
           std::clamp<int64_t>(s.seen[row] - p * kPagePositions, 0, kPagePositions));
     const void* v = w.run.cache.v(layer_, pages[static_cast<size_t>(p)], tile.kv_head);
@@ -167,29 +230,37 @@ int64_t AttendStep::attend_chunk(const Worker& w, const Tile& tile, int64_t chun
         .values({s.scores + first * kChunkPositions + p * kPagePositions, n, s.limits + first,
                  padded_dim_, wide ? s.page_v : v, to.values + first * padded_dim_});
   }
-  return first;
+  return rows;
+}
+
+// The running result of each row takes in that of the chunk, which for some is their first.
+void AttendStep::join_chunk(const Worker& w, const Tile& tile, int64_t chunk, Rows rows) const {
+  const AttentionScratch& s = w.space().attention;
+  for (int64_t row = rows.begin; row < rows.end; ++row) {
+    const float* values = s.chunk_values + row * padded_dim_;
+    if (window_ > 0 && first_chunk(position_of(w, tile, row / group_), window_) == chunk) {
+      s.max[row] = s.chunk_max[row];
+      s.sum[row] = s.chunk_sum[row];
+      std::copy_n(values, padded_dim_, s.values + row * padded_dim_);
+    } else {
+      w.run.kernels.merge(s.max + row, s.sum + row, s.values + row * padded_dim_, s.chunk_max[row],
+                          s.chunk_sum[row], values, padded_dim_);
+    }
+  }
 }
 
 void AttendStep::attend_tile(const Worker& w, const Tile& tile) const {
   const AttentionScratch& s = w.space().attention;
-  const KernelSet& kernels = w.run.kernels;
-  const int64_t n_rows = tile.n_tokens * group_;
-  const int32_t last = w.run.batch.positions[static_cast<size_t>(tile.tokens[tile.n_tokens - 1])];
+  const int64_t begin = first_chunk(position_of(w, tile, 0), window_),
+                last = position_of(w, tile, tile.n_tokens - 1) / kChunkPositions;
   rotate_queries(w, tile);
-  attend_chunk(w, tile, 0, {s.max, s.sum, s.values});
-  for (int64_t chunk = 1; chunk <= last / kChunkPositions; ++chunk) {
-    const int64_t first = attend_chunk(w, tile, chunk, {s.chunk_max, s.chunk_sum, s.chunk_values});
-    for (int64_t row = first; row < n_rows; ++row)
-      kernels.merge(s.max + row, s.sum + row, s.values + row * padded_dim_, s.chunk_max[row],
-                    s.chunk_sum[row], s.chunk_values + row * padded_dim_, padded_dim_);
-  }
-  const float* values = s.values;
-  const float* sum = s.sum;
-  for (int64_t t = 0; t < tile.n_tokens; ++t) {
-    float* to = merged_ + (tile.tokens[t] * n_heads_ + tile.kv_head * group_) * head_dim_;
-    for (int64_t g = 0; g < group_; ++g, values += padded_dim_, to += head_dim_)
-      kernels.divide(values, *sum++, head_dim_, to);
-  }
+  attend_chunk(w, tile, begin, {s.max, s.sum, s.values});
+  for (int64_t chunk = begin + 1; chunk <= last; ++chunk)
+    join_chunk(w, tile, chunk,
+               attend_chunk(w, tile, chunk, {s.chunk_max, s.chunk_sum, s.chunk_values}));
+  for (int64_t row = 0; row < tile.n_tokens * group_; ++row)
+    finish_.run(w, tile.tokens[row / group_], tile.kv_head * group_ + row % group_, s.max[row],
+                s.sum[row], s.values + row * padded_dim_);
 }
 
 void MergeStep::run(const Worker& w) const {
@@ -198,16 +269,18 @@ void MergeStep::run(const Worker& w) const {
   const KernelSet& kernels = w.run.kernels;
   const AttentionScratch& s = w.space().attention;
   const Partials& p = w.run.workspace.partials;
-  const int64_t padded = (head_dim + 15) / 16 * 16;
-  const auto own = w.share(batch.size() * n_heads);
+  const int64_t padded = finish.padded_dim;
+  const auto own = w.share(batch.size() * finish.n_heads);
   for (int64_t row = own.begin; row < own.end; ++row) {
-    const int64_t position = batch.positions[static_cast<size_t>(row / n_heads)];
-    const int64_t cell = row * p.chunks;
+    const int64_t token = row / finish.n_heads, head = row % finish.n_heads;
+    const int64_t position = batch.positions[static_cast<size_t>(token)];
+    const int64_t cell = row * p.chunks + first_chunk(position, window),
+                  last = row * p.chunks + position / kChunkPositions;
     float max = p.max[cell], sum = p.sum[cell];
     std::copy_n(p.values + cell * padded, padded, s.values);
-    for (int64_t c = cell + 1; c <= cell + position / kChunkPositions; ++c)
+    for (int64_t c = cell + 1; c <= last; ++c)
       kernels.merge(&max, &sum, s.values, p.max[c], p.sum[c], p.values + c * padded, padded);
-    kernels.divide(s.values, sum, head_dim, to + row * head_dim);
+    finish.run(w, token, head, max, sum, s.values);
   }
 }
 

@@ -11,7 +11,7 @@ namespace {
 bool same(const Rope& a, const Rope& b) {
   return a.layout == b.layout && a.n_dims == b.n_dims && a.base == b.base &&
          a.frequency_scale == b.frequency_scale && a.magnitude == b.magnitude &&
-         a.factors.name == b.factors.name;
+         a.factors == b.factors;
 }
 
 std::vector<const Rope*> distinct_ropes(const Plan& plan) {
@@ -28,16 +28,12 @@ std::vector<const Rope*> distinct_ropes(const Plan& plan) {
 // frequency_scale * base^(-2i/n_dims) / factors[i]
 std::vector<double> frequencies(const Rope& rope) {
   const auto half = static_cast<size_t>(rope.n_dims / 2);
-  std::vector<float> factors(half, 1.0f);
-  if (rope.factors)
-    format_info(rope.factors.format)
-        .decode(rope.factors.data.data(), factors.data(), rope.factors.elements());
   std::vector<double> all(half);
   for (size_t i = 0; i < half; ++i)
     all[i] = static_cast<double>(rope.frequency_scale) *
              std::pow(static_cast<double>(rope.base),
                       -2.0 * static_cast<double>(i) / static_cast<double>(rope.n_dims)) /
-             static_cast<double>(factors[i]);
+             (rope.factors.empty() ? 1 : static_cast<double>(rope.factors[i]));
   return all;
 }
 

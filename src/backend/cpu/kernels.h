@@ -58,7 +58,7 @@ struct KernelSet {
   FormatKernel formats[16];  // formats with panels
   Multiply generic;          // any format with a decoder, from the file's layout
 
-  // out = weight * x / sqrt(mean(x^2) + eps)
+  // out = weight * x / sqrt(mean(x^2) + eps); out may be x
   void (*norm)(const float* x, const float* weight, float eps, int64_t n, float* out);
   // values -> codes, scales and sums of row `row`
   void (*quantize)(const float* values, const Activations& to, int64_t row);
@@ -66,6 +66,12 @@ struct KernelSet {
   void (*round)(const float* values, const Activations& to, int64_t row) = nullptr;
   // out = scale * (x turned by its position); the values from n_dims on are only scaled
   void (*rotate)(const Rotation& rotation, const float* x, float scale, float* out);
+  // values = limit tanh(values / limit)
+  void (*cap)(float* values, float limit, int64_t n);
+  // to *= 1 / (1 + e^-gate)
+  void (*gate)(float* to, const float* gates, int64_t n);
+  // to = scale * (to + x)
+  void (*add)(float* to, const float* x, float scale, int64_t n);
   // index of the largest of n values, the lowest index on ties, NaN never (0 when all are)
   int64_t (*largest)(const float* values, int64_t n);
 

@@ -23,10 +23,21 @@ SIMD_INLINE F exponential(F x) {
   return Simd::scale_by_power(sum, n);
 }
 
-// x / (1 + e^-x)
-SIMD_INLINE F silu(F x) {
-  const F e = exponential(Simd::sub(Simd::zero(), x));
+// x / (1 + e^-y)
+SIMD_INLINE F times_sigmoid(F x, F y) {
+  const F e = exponential(Simd::sub(Simd::zero(), y));
   return Simd::div(x, Simd::add(Simd::set(1), e));
+}
+
+SIMD_INLINE F silu(F x) {
+  return times_sigmoid(x, x);
+}
+
+// x/2 (1 + tanh(u)), which is x / (1 + e^-2u), with u = sqrt(2/pi) (x + 0.044715 x^3).
+SIMD_INLINE F gelu(F x) {
+  const F cubic =
+      Simd::fma(Simd::mul(x, x), Simd::set(2 * 0.0356774081f), Simd::set(2 * 0.797884561f));
+  return times_sigmoid(x, Simd::mul(x, cubic));
 }
 
 void norm(const float* x, const float* weight, float eps, int64_t n, float* out) {
@@ -41,6 +52,34 @@ void norm(const float* x, const float* weight, float eps, int64_t n, float* out)
     const F v = Simd::mul(Simd::load_first(x + i, n - i), scale);
     Simd::store_first(out + i, Simd::mul(v, Simd::load_first(weight + i, n - i)), n - i);
   }
+}
+
+// values = limit tanh(values / limit), tanh(y) being 1 - 2 / (e^2y + 1)
+void cap(float* values, float limit, int64_t n) {
+  const F one = Simd::set(1), two = Simd::set(2), scale = Simd::set(2 / limit);
+  for (int64_t i = 0; i < n; i += 16) {
+    const F e = exponential(Simd::mul(Simd::load_first(values + i, n - i), scale));
+    const F tanh = Simd::sub(one, Simd::div(two, Simd::add(e, one)));
+    Simd::store_first(values + i, Simd::mul(tanh, Simd::set(limit)), n - i);
+  }
+}
+
+// to *= 1 / (1 + e^-gate)
+void gate(float* to, const float* gates, int64_t n) {
+  for (int64_t i = 0; i < n; i += 16)
+    Simd::store_first(
+        to + i, times_sigmoid(Simd::load_first(to + i, n - i), Simd::load_first(gates + i, n - i)),
+        n - i);
+}
+
+// to = scale * (to + x)
+void add(float* to, const float* x, float scale, int64_t n) {
+  const F by = Simd::set(scale);
+  for (int64_t i = 0; i < n; i += 16)
+    Simd::store_first(
+        to + i,
+        Simd::mul(Simd::add(Simd::load_first(to + i, n - i), Simd::load_first(x + i, n - i)), by),
+        n - i);
 }
 
 // See Activations.

@@ -29,7 +29,8 @@ SIMD_INLINE void put(F sum, const Matrix& matrix, int64_t panel, const Output& o
   float* to = output.to + token * output.stride + row;
   if (matrix.bias) sum = Simd::add(sum, Simd::load(matrix.bias + row));
   if (output.into == Into::add) sum = Simd::add(Simd::load_first(to, n), sum);
-  if (output.into == Into::gate) sum = Simd::mul(silu(Simd::load_first(to, n)), sum);
+  if (output.into == Into::gate_silu) sum = Simd::mul(silu(Simd::load_first(to, n)), sum);
+  if (output.into == Into::gate_gelu) sum = Simd::mul(gelu(Simd::load_first(to, n)), sum);
   Simd::store_first(to, sum, n);
 }
 

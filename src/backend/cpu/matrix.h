@@ -46,7 +46,8 @@ struct Matrix;
 enum class Into {
   set,  // to = y
   add,  // to += y
-  gate  // to = silu(to) * y
+  gate_silu,  // to = silu(to) * y
+  gate_gelu   // to = gelu(to) * y
 };
 struct Output {
   float* to;       // to[token * stride + row of the matrix]

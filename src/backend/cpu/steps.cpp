@@ -55,8 +55,12 @@ Activations Input::prepare(const Worker& w, int64_t n, const int32_t* row_of) co
 
 void EmbedStep::run(const Worker& w) const {
   const auto own = w.share(w.run.batch.size());
-  for (int64_t t = own.begin; t < own.end; ++t)
-    decode_row(table, w.run.batch.tokens[static_cast<size_t>(t)], to + t * table.columns);
+  for (int64_t t = own.begin; t < own.end; ++t) {
+    float* row = to + t * table.columns;
+    decode_row(table, w.run.batch.tokens[static_cast<size_t>(t)], row);
+    if (scale == 1) continue;
+    for (int64_t i = 0; i < table.columns; ++i) row[i] *= scale;
+  }
 }
 
 void ProjectStep::run(const Worker& w) const {
@@ -80,6 +84,25 @@ void ProjectAddStep::run(const Worker& w) const {
   multiply(w, matrix, x, n_tokens, {residual, matrix.rows, Into::add});
 }
 
+void AddBranchesStep::run(const Worker& w) const {
+  const KernelSet& kernels = w.run.kernels;
+  const auto own = w.share(w.run.batch.size());
+  const auto in_place = [&](float* row, const RowNorm& n) {
+    if (n.weight) kernels.norm(row, n.weight, n.eps, columns, row);
+  };
+  for (int64_t t = own.begin; t < own.end; ++t) {
+    const int64_t at = t * columns;
+    float* sum = branches.front().rows + at;
+    for (const Branch& branch : branches) {
+      float* row = branch.rows + at;
+      in_place(row, branch.norm);
+      if (row != sum) kernels.add(sum, row, 1, columns);
+    }
+    in_place(sum, norm);
+    kernels.add(residual + at, sum, scale, columns);
+  }
+}
+
 // A few panels of the gate, then the same of up, which finds the gate's results in the cache. One
 // of each with few tokens: they stand side by side in memory.
 void GateUpStep::run(const Worker& w) const {
@@ -90,7 +113,7 @@ void GateUpStep::run(const Worker& w) const {
     for (int64_t p = piece.begin; p < piece.end; p += some) {
       const Range panels{p, std::min(p + some, piece.end)};
       multiply(w, gate, panels, x, n_tokens, {to, gate.rows, Into::set});
-      multiply(w, up, panels, x, n_tokens, {to, gate.rows, Into::gate});
+      multiply(w, up, panels, x, n_tokens, {to, gate.rows, gated});
     }
   });
 }
@@ -99,7 +122,14 @@ void HeadStep::run(const Worker& w) const {
   const int64_t n = w.run.batch.n_logits();
   if (n == 0) return;
   const Activations x = input.prepare(w, n, w.run.batch.logits_rows.data());
-  multiply(w, matrix, x, n, {to, matrix.rows, Into::set});
+  w.hand_out(matrix.panels(), lot(w, matrix.panels()), [&](Range panels) {
+    multiply(w, matrix, panels, x, n, {to, matrix.rows, Into::set});
+    if (logit_cap == 0) return;
+    const int64_t begin = panels.begin * kPanelRows,
+                  end = std::min(panels.end * kPanelRows, matrix.rows);
+    for (int64_t r = 0; r < n; ++r)
+      w.run.kernels.cap(to + r * matrix.rows + begin, logit_cap, end - begin);
+  });
 }
 
 // Each thread looks through the part of the vocabulary that it has computed itself.
@@ -143,7 +173,9 @@ class StepCompiler {
             .eps = norm.eps};
   }
 
-  EmbedStep step(const Embed& s) const { return {weights_.matrix(s.table, {}), buffer(s.to)}; }
+  EmbedStep step(const Embed& s) const {
+    return {weights_.matrix(s.table, {}), buffer(s.to), s.scale};
+  }
 
   ProjectStep step(const Project& s) const {
     ProjectStep out{input(s.from, s.norm), {}, columns(s.to), 0};
@@ -158,10 +190,23 @@ class StepCompiler {
 
   AttendStep step(const Attend& s) const {
     const auto& merge = std::get<MergePartials>(plan_.steps.at(index_ + 1).args);
-    return {s, plan_, state_, buffer(merge.to)};
+    return {s, plan_, state_, weights_, buffer(merge.to)};
   }
 
-  MergeStep step(const MergePartials& s) const { return {s.n_heads, s.head_dim, buffer(s.to)}; }
+  MergeStep step(const MergePartials& s) const {
+    const auto& attend = std::get<Attend>(plan_.steps.at(index_ - 1).args);
+    return {FinishHead(attend, plan_, state_, weights_, buffer(s.to)), attend.window};
+  }
+
+  AddBranchesStep step(const AddBranches& s) const {
+    const auto row_norm = [&](const Norm& norm) {
+      return AddBranchesStep::RowNorm{weights_.vector(norm.weight), norm.eps};
+    };
+    AddBranchesStep out{{}, row_norm(s.norm), buffer(s.residual), columns(s.residual), s.scale};
+    for (const AddBranches::Branch& branch : s.branches)
+      out.branches.push_back({buffer(branch.from), row_norm(branch.norm)});
+    return out;
+  }
 
   ProjectAddStep step(const ProjectAdd& s) const {
     ProjectAddStep out{input(s.from), weights_.matrix(s.weight, s.bias), buffer(s.residual)};
@@ -171,14 +216,16 @@ class StepCompiler {
 
   GateUpStep step(const GateUp& s) const {
     GateUpStep out{input(s.from, s.norm), weights_.matrix(s.gate, s.gate_bias),
-                   weights_.matrix(s.up, s.up_bias), buffer(s.to)};
+                   weights_.matrix(s.up, s.up_bias), buffer(s.to),
+                   s.activation == Activation::silu ? Into::gate_silu : Into::gate_gelu};
     out.input.ask_for(out.gate);
     out.input.ask_for(out.up);
     return out;
   }
 
   HeadStep step(const Head& s) const {
-    HeadStep out{input(s.from, s.norm), weights_.matrix(s.weight, {}), buffer(s.to)};
+    HeadStep out{input(s.from, s.norm), weights_.matrix(s.weight, s.bias), buffer(s.to),
+                 s.logit_cap};
     out.input.ask_for(out.matrix);
     return out;
   }

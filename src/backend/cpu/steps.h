@@ -31,6 +31,7 @@ struct EmbedStep {
   void run(const Worker& w) const;
   Matrix table;
   float* to;
+  float scale;
 };
 
 struct ProjectStep {
@@ -51,11 +52,30 @@ struct ProjectAddStep {
   float* residual;
 };
 
+// Norms and adds up in the branches' own buffers, which nobody reads any more.
+struct AddBranchesStep {
+  void run(const Worker& w) const;
+  struct RowNorm {
+    const float* weight;  // null: none
+    float eps;
+  };
+  struct Branch {
+    float* rows;  // [token, columns]
+    RowNorm norm;
+  };
+  std::vector<Branch> branches;
+  RowNorm norm;
+  float* residual;
+  int64_t columns;
+  float scale;
+};
+
 struct GateUpStep {
   void run(const Worker& w) const;
   Input input;
   Matrix gate, up;
   float* to;
+  Into gated;
 };
 
 struct HeadStep {
@@ -63,6 +83,7 @@ struct HeadStep {
   Input input;
   Matrix matrix;
   float* to;
+  float logit_cap;
 };
 
 // Leaves each thread's best in its work space.
@@ -73,7 +94,7 @@ struct PickStep {
 };
 
 using CompiledStep = std::variant<EmbedStep, ProjectStep, AttendStep, MergeStep, ProjectAddStep,
-                                  GateUpStep, HeadStep, PickStep>;
+                                  AddBranchesStep, GateUpStep, HeadStep, PickStep>;
 
 std::vector<CompiledStep> compile_steps(const Plan& plan, const Weights& weights,
                                         const RunState& state);

@@ -55,6 +55,17 @@ void Weights::add(const Project& s) {
   }
 }
 
+void Weights::add(const Attend& s) {
+  add_vector(s.q_norm.weight);
+  add_vector(s.k_norm.weight);
+  add_vector(s.sinks);
+}
+
+void Weights::add(const AddBranches& s) {
+  for (const AddBranches::Branch& branch : s.branches) add_vector(branch.norm.weight);
+  add_vector(s.norm.weight);
+}
+
 void Weights::add(const ProjectAdd& s) {
   add_matrix(s.weight);
   add_vector(s.bias);
@@ -70,6 +81,7 @@ void Weights::add(const GateUp& s) {
 void Weights::add(const Head& s) {
   add_vector(s.norm.weight);
   add_matrix(s.weight);
+  add_vector(s.bias);
 }
 
 void Weights::take(const Tensor& tensor, Place place) {

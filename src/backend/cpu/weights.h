@@ -44,7 +44,9 @@ class Weights {
   using Key = std::string_view;  // the tensor's name
 
   void add(const Project& step);
+  void add(const Attend& step);
   void add(const ProjectAdd& step);
+  void add(const AddBranches& step);
   void add(const GateUp& step);
   void add(const Head& step);
   void add(const auto&) {}  // steps without weights

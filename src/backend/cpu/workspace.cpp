@@ -35,6 +35,7 @@ AttentionScratch carve_attention_scratch(const Extents& e, Carver& carver) {
   AttentionScratch s;
   s.q = carver.take<float>(e.rows * e.head_dim);
   s.key = carver.take<float>(e.head_dim);
+  s.head = carver.take<float>(e.head_dim);
   s.scores = carver.take<float>(e.rows * kChunkPositions);
   s.max = carver.take<float>(e.rows);
   s.sum = carver.take<float>(e.rows);
@@ -43,6 +44,7 @@ AttentionScratch carve_attention_scratch(const Extents& e, Carver& carver) {
   s.chunk_sum = carver.take<float>(e.rows);
   s.chunk_values = carver.take<float>(e.rows * e.head_dim);
   s.seen = carver.take<int32_t>(e.rows);
+  s.hidden = carver.take<int32_t>(e.rows);
   s.limits = carver.take<int32_t>(e.rows);
   s.page_k = carver.take<float>(kPagePositions * e.head_dim);
   s.page_v = carver.take<float>(kPagePositions * e.head_dim);

@@ -39,6 +39,7 @@ struct Extents {
 struct AttentionScratch {
   float* q;          // [rows, head_dim] rotated and scaled
   float* key;        // [head_dim] rotated
+  float* head;       // [head_dim] normed
   float* scores;     // [rows, kChunkPositions]
   float* max;        // [rows] of the running result
   float* sum;        // [rows]
@@ -46,7 +47,8 @@ struct AttentionScratch {
   float* chunk_max;  // the same of one chunk
   float* chunk_sum;
   float* chunk_values;
-  int32_t* seen;    // [rows] positions of the chunk that the row sees
+  int32_t* seen;    // [rows] where in the chunk the positions end that the row sees
+  int32_t* hidden;  // [rows] and where they begin
   int32_t* limits;  // [rows] of a page
   float* page_k;    // [kPagePositions, head_dim] widened to f32
   float* page_v;

@@ -101,10 +101,13 @@ int32_t ReferenceExecutable::picked(int64_t row) const {
 
 void ReferenceExecutable::step(const Embed& s) {
   const int64_t n = s.table.columns;
-  for (int64_t t = 0; t < n_tokens(); ++t)
+  for (int64_t t = 0; t < n_tokens(); ++t) {
+    float* to = row(s.to, t);
     format_info(s.table.format)
-        .decode(s.table.data.data() + tokens_[static_cast<size_t>(t)] * s.table.row_bytes(),
-                row(s.to, t), n);
+        .decode(s.table.data.data() + tokens_[static_cast<size_t>(t)] * s.table.row_bytes(), to, n);
+    if (s.scale == 1) continue;
+    for (int64_t i = 0; i < n; ++i) to[i] *= s.scale;
+  }
 }
 
 std::vector<float> ReferenceExecutable::normed_rows(const Norm& norm, BufferId from,
@@ -112,8 +115,14 @@ std::vector<float> ReferenceExecutable::normed_rows(const Norm& norm, BufferId f
   const auto n = static_cast<size_t>(columns(from));
   const std::vector<float> weight = decode(norm.weight);
   std::vector<float> out(rows.size() * n);
-  for (size_t i = 0; i < rows.size(); ++i)
-    rms_norm({row(from, rows[i]), n}, weight, norm.eps, std::span(out).subspan(i * n, n));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const std::span<const float> x(row(from, rows[i]), n);
+    const auto to = std::span(out).subspan(i * n, n);
+    if (norm.weight)
+      rms_norm(x, weight, norm.eps, to);
+    else
+      std::copy(x.begin(), x.end(), to.begin());
+  }
   return out;
 }
 
@@ -124,91 +133,29 @@ void ReferenceExecutable::step(const Project& s) {
              row(s.to, 0) + part.column, columns(s.to), stop_);
 }
 
-uint8_t* ReferenceExecutable::cached(const Attend& s, bool is_v, int32_t page, int64_t kv_head,
-                                     int64_t offset) {
-  const Format format = is_v ? plan_.cache.v : plan_.cache.k;
-  uint8_t* base =
-      cache_.data() + page * page_bytes_ + layer_offset_[static_cast<size_t>(s.cache_layer)];
-  if (is_v) base += format_bytes(plan_.cache.k, s.n_kv_heads * kPagePositions * s.head_dim);
-  return base + format_bytes(format, (kv_head * kPagePositions + offset) * s.head_dim);
-}
-
-void ReferenceExecutable::append_to_cache(const Attend& s, int64_t token) {
-  const int64_t position = positions_[static_cast<size_t>(token)];
-  const int32_t page = sequences_.page(slots_[static_cast<size_t>(token)], position);
-  const float* k = row(s.qkv, token) + s.n_heads * s.head_dim;
-  const float* v = k + s.n_kv_heads * s.head_dim;
-  for (int64_t g = 0; g < s.n_kv_heads; ++g) {
-    const int64_t offset = position % kPagePositions;
-    format_info(plan_.cache.k)
-        .encode(k + g * s.head_dim, cached(s, false, page, g, offset), s.head_dim);
-    format_info(plan_.cache.v)
-        .encode(v + g * s.head_dim, cached(s, true, page, g, offset), s.head_dim);
-  }
-}
-
-// softmax(scale * q.k) v over the positions up to the token's own; the division by the sum is left
-// to MergePartials.
-void ReferenceExecutable::attend_head(const Attend& s, int64_t token, int64_t head) {
-  const auto n = static_cast<size_t>(positions_[static_cast<size_t>(token)] + 1);
-  const int slot = slots_[static_cast<size_t>(token)];
-  const int64_t kv_head = head / (s.n_heads / s.n_kv_heads);
-  const float* q = row(s.qkv, token) + head * s.head_dim;
-  std::vector<float> cached_row(static_cast<size_t>(s.head_dim));
-  std::vector<double> weights(n);
-  for (size_t p = 0; p < n; ++p) {
-    const auto position = static_cast<int64_t>(p);
-    format_info(plan_.cache.k)
-        .decode(
-            cached(s, false, sequences_.page(slot, position), kv_head, position % kPagePositions),
-            cached_row.data(), s.head_dim);
-    weights[p] = static_cast<double>(s.scale) * dot(q, cached_row.data(), s.head_dim);
-  }
-  const double largest = *std::max_element(weights.begin(), weights.end());
-  double* out = weighted_.data() + (token * s.n_heads + head) * s.head_dim;
-  double sum = 0;
-  for (size_t p = 0; p < n; ++p) {
-    const auto position = static_cast<int64_t>(p);
-    const double weight = std::exp(weights[p] - largest);
-    sum += weight;
-    format_info(plan_.cache.v)
-        .decode(
-            cached(s, true, sequences_.page(slot, position), kv_head, position % kPagePositions),
-            cached_row.data(), s.head_dim);
-    for (int64_t i = 0; i < s.head_dim; ++i)
-      out[i] += weight * static_cast<double>(cached_row[static_cast<size_t>(i)]);
-  }
-  sums_[static_cast<size_t>(token * s.n_heads + head)] = sum;
-}
-
-void ReferenceExecutable::step(const Attend& s) {
-  const std::vector<float> factors = decode(s.rope.factors);
-  weighted_.assign(static_cast<size_t>(n_tokens() * s.n_heads * s.head_dim), 0);
-  sums_.assign(static_cast<size_t>(n_tokens() * s.n_heads), 0);
-  for (int64_t t = 0; t < n_tokens(); ++t) {
-    for (int64_t h = 0; h < s.n_heads + s.n_kv_heads; ++h)  // q heads, then k heads
-      rotate(s.rope, factors, positions_[static_cast<size_t>(t)], row(s.qkv, t) + h * s.head_dim);
-    append_to_cache(s, t);
-  }
-  for (int64_t t = 0; t < n_tokens() && !stopped(); ++t)
-    for (int64_t h = 0; h < s.n_heads; ++h) attend_head(s, t, h);
-}
-
-void ReferenceExecutable::step(const MergePartials& s) {
-  for (int64_t t = 0; t < n_tokens(); ++t)
-    for (int64_t i = 0; i < s.n_heads * s.head_dim; ++i) {
-      const double sum = sums_[static_cast<size_t>(t * s.n_heads + i / s.head_dim)];
-      row(s.to, t)[i] =
-          static_cast<float>(weighted_[static_cast<size_t>(t * s.n_heads * s.head_dim + i)] / sum);
-    }
-}
-
 void ReferenceExecutable::step(const ProjectAdd& s) {
   const int64_t n = columns(s.residual);
   std::vector<float> y(static_cast<size_t>(n_tokens() * n));
   multiply(s.weight, s.bias, n_tokens(), {row(s.from, 0), columns(s.from)}, y.data(), n, stop_);
   float* residual = row(s.residual, 0);
   for (size_t i = 0; i < y.size(); ++i) residual[i] += y[i];
+}
+
+void ReferenceExecutable::step(const AddBranches& s) {
+  std::vector<double> sum(static_cast<size_t>(n_tokens() * columns(s.residual)));
+  for (const auto& branch : s.branches) {
+    const std::vector<float> x = normed_rows(branch.norm, branch.from, all_rows_);
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += static_cast<double>(x[i]);
+  }
+  const auto n = static_cast<size_t>(columns(s.residual));
+  const std::vector<float> weight = decode(s.norm.weight);
+  std::vector<float> added(sum.begin(), sum.end());
+  for (size_t t = 0; t < all_rows_.size(); ++t) {
+    const auto x = std::span(added).subspan(t * n, n);
+    if (s.norm.weight) rms_norm(x, weight, s.norm.eps, x);
+    float* residual = row(s.residual, static_cast<int64_t>(t));
+    for (size_t i = 0; i < n; ++i) residual[i] = (residual[i] + x[i]) * s.scale;
+  }
 }
 
 void ReferenceExecutable::step(const GateUp& s) {
@@ -219,14 +166,18 @@ void ReferenceExecutable::step(const GateUp& s) {
   float* gate = row(s.to, 0);
   multiply(s.gate, s.gate_bias, n_tokens(), input, gate, n, stop_);
   multiply(s.up, s.up_bias, n_tokens(), input, up.data(), n, stop_);
-  for (size_t i = 0; i < up.size(); ++i) gate[i] = silu(gate[i]) * up[i];
+  for (size_t i = 0; i < up.size(); ++i) gate[i] = activated(s.activation, gate[i]) * up[i];
 }
 
 void ReferenceExecutable::step(const Head& s) {
   if (logits_rows_.empty()) return;
   const std::vector<float> x = normed_rows(s.norm, s.from, logits_rows_);
-  multiply(s.weight, {}, static_cast<int64_t>(logits_rows_.size()), {x.data(), columns(s.from)},
-           row(s.to, 0), columns(s.to), stop_);
+  const auto n = static_cast<int64_t>(logits_rows_.size());
+  float* logits = row(s.to, 0);
+  multiply(s.weight, s.bias, n, {x.data(), columns(s.from)}, logits, columns(s.to), stop_);
+  if (s.logit_cap > 0)
+    for (int64_t i = 0; i < n * columns(s.to); ++i)
+      logits[i] = static_cast<float>(capped(static_cast<double>(logits[i]), s.logit_cap));
 }
 
 void ReferenceExecutable::step(const Pick& s) {

@@ -35,6 +35,7 @@ class ReferenceExecutable final : public Executable {
   void step(const Attend& s);
   void step(const MergePartials& s);
   void step(const ProjectAdd& s);
+  void step(const AddBranches& s);
   void step(const GateUp& s);
   void step(const Head& s);
   void step(const Pick& s);
@@ -48,7 +49,7 @@ class ReferenceExecutable final : public Executable {
   std::vector<float> normed_rows(const Norm& norm, BufferId from, const std::vector<int64_t>& rows);
   uint8_t* cached(const Attend& s, bool is_v, int32_t page, int64_t kv_head, int64_t offset);
   void append_to_cache(const Attend& s, int64_t token);
-  void attend_head(const Attend& s, int64_t token, int64_t head);
+  void attend_head(const Attend& s, int64_t token, int64_t head, float sink);
 
   const Plan& plan_;
   StepTimes* times_ = nullptr;  // null: nobody watches

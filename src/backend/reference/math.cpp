@@ -25,18 +25,29 @@ void rms_norm(std::span<const float> x, std::span<const float> weight, float eps
     out[i] = static_cast<float>(static_cast<double>(x[i]) * scale) * weight[i];
 }
 
-float silu(float x) {
-  return x / (1 + std::exp(-x));
+float sigmoid(float x) {
+  return 1 / (1 + std::exp(-x));
 }
 
-void rotate(const Rope& rope, std::span<const float> factors, int64_t position, float* head) {
+float activated(Activation activation, float x) {
+  if (activation == Activation::silu) return x / (1 + std::exp(-x));
+  const double v = static_cast<double>(x);
+  const double inner = std::sqrt(2 / 3.14159265358979323846) * (v + 0.044715 * v * v * v);
+  return static_cast<float>(0.5 * v * (1 + std::tanh(inner)));
+}
+
+double capped(double x, float c) {
+  return static_cast<double>(c) * std::tanh(x / static_cast<double>(c));
+}
+
+void rotate(const Rope& rope, int64_t position, float* head) {
   const int64_t half = rope.n_dims / 2;
   for (int64_t i = 0; i < half; ++i) {
     const double frequency =
         std::pow(static_cast<double>(rope.base),
                  -2.0 * static_cast<double>(i) / static_cast<double>(rope.n_dims));
     const double factor =
-        factors.empty() ? 1.0 : static_cast<double>(factors[static_cast<size_t>(i)]);
+        rope.factors.empty() ? 1.0 : static_cast<double>(rope.factors[static_cast<size_t>(i)]);
     const double theta = static_cast<double>(position) * static_cast<double>(rope.frequency_scale) *
                          frequency / factor;
     const double cosine = static_cast<double>(rope.magnitude) * std::cos(theta);

@@ -17,12 +17,15 @@ double dot(const float* a, const float* b, int64_t n);
 void rms_norm(std::span<const float> x, std::span<const float> weight, float eps,
               std::span<float> out);
 
-// x / (1 + e^-x)
-float silu(float x);
+float sigmoid(float x);
+// See Activation.
+float activated(Activation activation, float x);
+// c tanh(x / c)
+double capped(double x, float c);
 
 // Turns one head by its position: (x0, x1) -> (x0 cos - x1 sin, x0 sin + x1 cos) for every pair of
 // the layout.
-void rotate(const Rope& rope, std::span<const float> factors, int64_t position, float* head);
+void rotate(const Rope& rope, int64_t position, float* head);
 
 // All values of a vector or matrix (row-major) as floats; empty for an empty tensor.
 std::vector<float> decode(const Tensor& tensor);

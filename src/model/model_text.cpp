@@ -1,0 +1,78 @@
+// A model description in words: sizes, layers by kind, formats.
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "base/text.h"
+#include "model/model_desc.h"
+
+namespace plumb {
+namespace {
+
+std::string text_of(const Rope& rope) {
+  std::string text = fmt::format("rope {} base {:g}", rope.n_dims, rope.base);
+  if (rope.frequency_scale != 1)
+    text += fmt::format(" stretched {:g} times", 1 / rope.frequency_scale);
+  if (!rope.long_factors.empty())
+    text += fmt::format(" with factors up to {} positions and beyond", rope.short_positions);
+  else if (!rope.factors.empty())
+    text += " with factors";
+  return text;
+}
+
+std::string text_of(const Attention& a) {
+  const std::string reach = a.window ? fmt::format(" to {} positions", a.window) : "";
+  std::string text = fmt::format("attention{}: {} query heads on {} kv heads of {}, {}", reach,
+                                 a.n_heads, a.n_kv_heads, a.head_dim, text_of(a.rope));
+  if (a.q_norm) text += ", q and k normed";
+  if (a.q_bias) text += ", biases";
+  if (a.logit_cap > 0) text += fmt::format(", scores capped at {:g}", a.logit_cap);
+  if (a.sinks) text += ", sinks";
+  if (a.output_gate) text += ", gated";
+  if (a.cache_of_layer >= 0)
+    text += fmt::format(", cache of layer {}", a.cache_of_layer);
+  else if (!a.v)
+    text += ", values from keys";
+  return text;
+}
+
+std::string text_of(const DenseFfn& f) {
+  return fmt::format("dense ffn: {} wide, {}", f.gate.rows, activation_name(f.activation));
+}
+
+std::string text_of(const Layer& layer) {
+  const auto text = [](const auto& block) { return text_of(block); };
+  return std::visit(text, layer.mixer) + " · " + std::visit(text, layer.ffn);
+}
+
+}  // namespace
+
+std::string_view activation_name(Activation activation) {
+  constexpr std::string_view kNames[] = {"silu", "gelu"};
+  return kNames[static_cast<size_t>(activation)];
+}
+
+std::string to_text(const ModelDesc& desc) {
+  int64_t parameters = 0;
+  std::map<std::string_view, std::pair<int64_t, int64_t>> formats;  // name -> tensors, bytes
+  for (const Tensor* t : tensors_of(desc)) {
+    parameters += t->elements();
+    auto& [count, bytes] = formats[format_info(t->format).name];
+    ++count;
+    bytes += t->bytes();
+  }
+  std::string out = fmt::format(
+      "{}: {:.1f} M parameters, {} layers, width {}, vocabulary {}, context {}{}\n",
+      desc.architecture, static_cast<double>(parameters) / 1e6, desc.layers.size(), desc.n_embd,
+      desc.n_vocab, desc.n_context, desc.tied_head ? ", head tied to the embedding" : "");
+  // Layers that are alike stand on one line.
+  std::map<std::string, int64_t> kinds;
+  for (const Layer& layer : desc.layers) ++kinds[text_of(layer)];
+  for (const auto& [kind, n] : kinds) out += fmt::format("  {} layers: {}\n", n, kind);
+  for (const auto& [name, use] : formats)
+    out += fmt::format("  {}: {} tensors, {}\n", name, use.first, human_bytes(use.second));
+  return out;
+}
+
+}  // namespace plumb

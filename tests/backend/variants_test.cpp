@@ -1,0 +1,234 @@
+// What families change in attention and around it, each alone and all together: the cpu backend
+// against the reference, step by step, and against itself however a batch is cut. Families
+// themselves are held against llama.cpp in tiny_llama_cpp_test.cpp.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "backend/cpu/cpu.h"
+#include "backend/cpu/instruction_set.h"
+#include "backend/reference/reference.h"
+#include "backend/set_name.h"
+#include "measure/check.h"
+#include "support/tiny_engine.h"
+
+namespace plumb {
+namespace {
+
+using test::feed;
+using test::in_batches;
+using test::same_bits;
+using test::some_ids;
+using test::TinyPlan;
+
+constexpr PlanOptions kOptions{.cache_k = Format::f32,
+                               .cache_v = Format::f32,
+                               .n_positions = 300,
+                               .n_sequences = 3,
+                               .max_batch = 200,
+                               .max_logits = 200};
+
+// A tiny llama whose description may be changed before it is planned.
+class Variant {
+ public:
+  explicit Variant(const test::TinyOptions& options = {.n_context = 300}) : tiny_(options) {}
+
+  template <typename Change>
+  Variant& attention(Change change) {
+    for (Layer& layer : tiny_.model.layers) change(std::get<Attention>(layer.mixer));
+    return *this;
+  }
+  template <typename Change>
+  Variant& model(Change change) {
+    change(tiny_.model);
+    return *this;
+  }
+  const Plan& plan(const PlanOptions& options = kOptions) {
+    return tiny_.plan = compile(tiny_.model, options);
+  }
+  int64_t n_vocab() const { return tiny_.model.n_vocab; }
+
+  // Weights that the model does not have: normal, around `mean`.
+  Tensor weights(int64_t columns, int64_t rows, float mean, float deviation) {
+    data_.push_back(random_.normals(columns * rows, mean, deviation));
+    const std::vector<float>& values = data_.back();
+    return {fmt::format("made {}", data_.size()),
+            Format::f32,
+            columns,
+            rows,
+            {reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(float)}};
+  }
+  Tensor norm(int64_t n) { return weights(n, 1, 1, 0.2f); }
+
+ private:
+  TinyPlan tiny_;
+  test::Random random_{5};
+  std::deque<std::vector<float>> data_;
+};
+
+void norm_heads(Variant& v) {
+  v.attention([&](Attention& a) {
+    a.q_norm = v.norm(a.head_dim);
+    a.k_norm = v.norm(a.head_dim);
+  });
+}
+void slide(Variant& v, int64_t window) {
+  v.attention([&](Attention& a) { a.window = window; });
+}
+void cap_scores(Variant& v) {
+  v.attention([](Attention& a) { a.logit_cap = 0.7f; });
+}
+void add_sinks(Variant& v) {
+  v.attention([&](Attention& a) { a.sinks = v.weights(a.n_heads, 1, 0, 2); });
+}
+void gate_output(Variant& v) {
+  v.attention([&](Attention& a) {
+    a.output_gate = true;
+    a.q = v.weights(a.q.columns, 2 * a.q.rows, 0, 0.2f);
+    a.q_bias = {};
+  });
+}
+void take_values_from_keys(Variant& v) {
+  v.attention([](Attention& a) {
+    a.v = a.v_bias = {};
+    a.v_norm = true;
+  });
+}
+void share_caches(Variant& v) {
+  v.model([](ModelDesc& d) { std::get<Attention>(d.layers[1].mixer).cache_of_layer = 0; });
+}
+void norm_branches(Variant& v) {
+  v.model([&](ModelDesc& d) {
+    for (Layer& layer : d.layers) {
+      layer.post_mixer_norm = v.norm(d.n_embd);
+      layer.post_ffn_norm = v.norm(d.n_embd);
+      layer.output_scale = 0.9f;
+      std::get<DenseFfn>(layer.ffn).activation = Activation::gelu;
+    }
+  });
+}
+void change_ends(Variant& v) {
+  v.model([&](ModelDesc& d) {
+    d.embed_scale = 8;
+    d.logit_cap = 3;
+    d.head_bias = v.weights(d.n_vocab, 1, 0, 1);
+  });
+}
+
+struct Case {
+  const char* name;
+  void (*change)(Variant&);
+};
+constexpr Case kCases[] = {
+    {"norms of heads", norm_heads},
+    {"window of 1", [](Variant& v) { slide(v, 1); }},
+    {"window of 20", [](Variant& v) { slide(v, 20); }},
+    {"window of 64", [](Variant& v) { slide(v, 64); }},
+    {"window of 129", [](Variant& v) { slide(v, 129); }},
+    {"cap", cap_scores},
+    {"sinks", add_sinks},
+    {"gates", gate_output},
+    {"values from keys", take_values_from_keys},
+    {"shared cache", share_caches},
+    {"norms of branches", norm_branches},
+    {"ends", change_ends},
+    {"all",
+     [](Variant& v) {
+       norm_heads(v);
+       slide(v, 100);
+       cap_scores(v);
+       add_sinks(v);
+       gate_output(v);
+       take_values_from_keys(v);
+       share_caches(v);
+       norm_branches(v);
+       change_ends(v);
+     }},
+};
+
+// Sanitizers and emulation make everything ten times slower.
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__) || defined(PLUMB_EMULATED)
+constexpr bool kSlow = true;
+#elif defined(__has_feature)
+constexpr bool kSlow = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool kSlow = false;
+#endif
+
+class CpuVariants : public ::testing::TestWithParam<std::string> {};
+std::vector<std::string> sets() {
+  std::vector<std::string> names;
+  for (const auto* kernels : cpu::available_kernels()) names.emplace_back(kernels->name);
+  return names;
+}
+INSTANTIATE_TEST_SUITE_P(Sets, CpuVariants, ::testing::ValuesIn(sets()),
+                         [](const auto& param) { return test::set_name(param.param); });
+
+TEST_P(CpuVariants, MatchTheReferenceInF32) {
+  for (const Case& c : kCases) {
+    Variant v({.n_context = 300, .head_dim = 24});
+    c.change(v);
+    const Plan& plan = v.plan();
+    const auto reference = make_reference_backend()->compile(plan);
+    const auto cpu = make_cpu_backend(2, GetParam())->compile(plan);
+    const Difference d = *check(plan, *reference, *cpu, some_ids(200, v.n_vocab()), 1).largest;
+    EXPECT_LT(d.max_rel, 2e-5) << c.name << ": " << d.name;
+  }
+}
+
+TEST_P(CpuVariants, LogitsDoNotDependOnBatchesOrThreads) {
+  for (const Case& c : kCases) {
+    if (kSlow && c.name != std::string_view("all")) continue;
+    Variant v;
+    c.change(v);
+    const Plan& plan = v.plan();
+    const auto ids = some_ids(200, v.n_vocab());
+    const std::vector<size_t> whole{200}, mixed{1, 2, 3, 4, 5, 17, 12, 64, 11, 1, 80};
+    const auto expected = in_batches(*make_cpu_backend(1, GetParam())->compile(plan), ids, whole);
+    const auto got = in_batches(*make_cpu_backend(3, GetParam())->compile(plan), ids, mixed);
+    EXPECT_TRUE(same_bits(got, expected)) << c.name;
+  }
+}
+
+// Each change is felt: a variant that is ignored would agree with the reference that ignores it.
+TEST(ReferenceVariants, EachChangesTheLogits) {
+  Variant plain;
+  const auto ids = some_ids(150, plain.n_vocab());
+  const auto logits_of = [&](Variant& v) {
+    return feed(*make_reference_backend()->compile(v.plan()), ids).back();
+  };
+  const auto without = logits_of(plain);
+  for (const Case& c : kCases) {
+    Variant v;
+    c.change(v);
+    EXPECT_GT(test::largest_difference(logits_of(v), without), 1e-2) << c.name;
+  }
+}
+
+TEST(ReferenceVariants, AWindowThatHoldsEverythingChangesNothing) {
+  Variant plain, wide;
+  slide(wide, 150);
+  const auto ids = some_ids(150, plain.n_vocab());
+  for (const auto& backend : {make_reference_backend(), make_cpu_backend(2, "")})
+    EXPECT_TRUE(same_bits(feed(*backend->compile(plain.plan()), ids),
+                          feed(*backend->compile(wide.plan()), ids)));
+}
+
+// A window forgets: what stands before it does not reach one layer's attention.
+TEST(ReferenceVariants, TokensBeforeTheWindowAreNotSeen) {
+  Variant v({.n_layers = 1, .n_context = 300});
+  slide(v, 10);
+  const Plan& plan = v.plan();
+  auto a = some_ids(40, v.n_vocab(), 1), b = some_ids(40, v.n_vocab(), 2);
+  std::copy(a.begin() + 30, a.end(), b.begin() + 30);
+  for (const auto& backend : {make_reference_backend(), make_cpu_backend(2, "")}) {
+    const auto of_a = feed(*backend->compile(plan), a), of_b = feed(*backend->compile(plan), b);
+    EXPECT_EQ(test::largest_difference(of_a[39], of_b[39]), 0);
+    EXPECT_GT(test::largest_difference(of_a[38], of_b[38]), 1e-3);
+  }
+}
+
+}  // namespace
+}  // namespace plumb
