@@ -87,8 +87,8 @@ class Base {
   void next() {
     if (logits_) logits_->next();
   }
-  std::span<const float> logits(int64_t position) {
-    return logits_ ? logits_->logits(position) : recorded_->next();
+  Distribution at(int64_t position) {
+    return logits_ ? Distribution(logits_->logits(position)) : recorded_->next();
   }
   void record(std::span<const float> logits) {
     if (writer_) writer_->add(logits);
@@ -137,7 +137,7 @@ void score(Engine& tested, Base& base, Windows& windows, const std::atomic<bool>
         scores.nll.push_back(nll_of(ours, next, tested));
         base.record(logits);
         if (!base.exists()) continue;
-        const Distribution theirs(base.logits(i));
+        const Distribution theirs = base.at(i);
         scores.base_nll.push_back(nll_of(theirs, next, tested));
         scores.divergences.push_back(diverge(theirs, ours, next));
       }

@@ -12,6 +12,7 @@ namespace {
 constexpr std::string_view kMagic = "_logits_";
 constexpr float kDeepest = 16;  // nats below the largest
 constexpr float kMostCode = 65535;
+constexpr double kSlack = 1e-3;  // of sums and limits: more than rounding to codes makes
 
 struct Sizes {
   uint32_t n_context;
@@ -89,20 +90,35 @@ KlBaseReader::KlBaseReader(const std::filesystem::path& path, Windows& windows, 
   }
 }
 
-std::span<const float> KlBaseReader::next() {
+// Probabilities add up to 1 but for those taken for 16 below the largest.
+void KlBaseReader::check_row(float scale, float smallest) const {
+  const double least = -kDeepest - std::log(static_cast<double>(row_.size())) - kSlack;
+  if (!(scale >= 0 && scale <= kDeepest / kMostCode * (1 + kSlack)))
+    fail("[kl-base] {}: byte {}: expected a scale from 0 to {:.6g}, got {}", name_, at_,
+         kDeepest / kMostCode, scale);
+  if (!(smallest >= least && smallest <= kSlack))
+    fail("[kl-base] {}: byte {}: expected a smallest logarithm from {:.6g} to 0, got {}", name_,
+         at_ + sizeof scale, least, smallest);
+  double sum = 0;
+  for (const float ln_p : row_) sum += std::exp(static_cast<double>(ln_p));
+  const double most = 1 + kSlack + static_cast<double>(row_.size()) * std::exp(-double{kDeepest});
+  if (sum < 1 - kSlack || sum > most)
+    fail("[kl-base] {}: byte {}: expected probabilities that add up to 1, got {:.6g}", name_, at_,
+         sum);
+}
+
+Distribution KlBaseReader::next() {
   const uint8_t* row = file_.bytes().data() + at_;
   float header[2];
   std::memcpy(header, row, sizeof header);
-  if (!std::isfinite(header[0]) || !std::isfinite(header[1]))
-    fail("[kl-base] {}: byte {}: expected a finite scale and smallest value, got {} and {}", name_,
-         at_, header[0], header[1]);
   for (size_t i = 0; i < row_.size(); ++i) {
     uint16_t code;
     std::memcpy(&code, row + sizeof header + i * sizeof code, sizeof code);
     row_[i] = header[1] + header[0] * static_cast<float>(code);
   }
+  check_row(header[0], header[1]);
   at_ += sizeof header + codes_per_row(static_cast<int64_t>(row_.size())) * sizeof(uint16_t);
-  return row_;
+  return Distribution::recorded(row_, -kDeepest);
 }
 
 }  // namespace plumb

@@ -5,8 +5,9 @@
 //
 //   "_logits_", u32 n_context, i32 n_vocab, i32 n_windows, i32 ids[n_windows * n_context],
 //   then for each scored position: f32 scale, f32 smallest, u16 codes[n_vocab], u16 padding where
-//   n_vocab is odd; ln p = smallest + scale * code. What lies more than 16 below the largest is
-//   taken for 16 below.
+//   n_vocab is odd; ln p = smallest + scale * code. What lies more than 16 below the largest has
+//   code 0, which stands for 16 below: too much, so that a reader must leave out what is not above
+//   -16, as llama.cpp does.
 
 #include <cstdint>
 #include <filesystem>
@@ -35,10 +36,12 @@ class KlBaseReader {
   // Error names file, field, expected, got: not such a file, cut short, or made for another text,
   // another window or another vocabulary.
   KlBaseReader(const std::filesystem::path& path, Windows& windows, int64_t n_vocab);
-  // The next position's logits (log-probabilities), [n_vocab]; until the next call.
-  std::span<const float> next();
+  // The next position's; until the next call. Error: numbers that no writer writes.
+  Distribution next();
 
  private:
+  void check_row(float scale, float smallest) const;
+
   std::string name_;
   MappedFile file_;
   size_t at_ = 0;

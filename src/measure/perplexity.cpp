@@ -45,8 +45,9 @@ Estimate mean_of(std::span<const double> samples) {
 
 Windows::Windows(std::vector<int32_t> ids, int64_t n_context, int32_t begin_token, int64_t most)
     : ids_(std::move(ids)), n_context_(n_context), begin_token_(begin_token) {
-  if (n_context < 2)
-    fail("perplexity: expected a window of at least 2 tokens (-c), got {}", n_context);
+  if (n_context < 3)
+    fail("-c: expected a window of at least 3 tokens, of whose second half some are scored, got {}",
+         n_context);
   const auto n = static_cast<int64_t>(ids_.size());
   if (n < n_context)
     fail("perplexity: expected a text of at least one window of {} tokens (-c), got {}", n_context,
@@ -86,8 +87,8 @@ Distribution::Distribution(std::span<const float> logits)
 Divergence diverge(const Distribution& base, const Distribution& tested, int32_t next) {
   double kld = 0;
   for (int32_t id = 0; id < base.size(); ++id)
-    kld += std::exp(base.ln_p(id)) * (base.ln_p(id) - tested.ln_p(id));
-  return {.kld = std::max(kld, 0.0),
+    if (base.knows(id)) kld += std::exp(base.ln_p(id)) * (base.ln_p(id) - tested.ln_p(id));
+  return {.kld = kld,
           .delta_p = std::exp(tested.ln_p(next)) - std::exp(base.ln_p(next)),
           .same_top = base.top() == tested.top()};
 }

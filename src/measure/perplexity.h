@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -22,7 +23,7 @@ Estimate mean_of(std::span<const double> samples);
 class Windows {
  public:
   // begin_token: -1 for none. At most `most` windows; -1: all that the text fills. Error: windows
-  // of less than 2 tokens, or a text that fills none.
+  // of less than 3 tokens, of which none would be scored, or a text that fills none.
   Windows(std::vector<int32_t> ids, int64_t n_context, int32_t begin_token, int64_t most = -1);
 
   int64_t size() const { return n_windows_; }
@@ -53,24 +54,35 @@ struct Perplexity {
 // From the negative log-likelihood of every scored token.
 Perplexity perplexity_of(std::span<const double> nll);
 
-// What logits say: natural logarithms of probabilities.
+// Natural logarithms of probabilities.
 class Distribution {
  public:
   explicit Distribution(std::span<const float> logits);  // must outlive it
+  // Logarithms as a record holds them: they are not made to add up to 1 again, and what is not
+  // above `floor` was not recorded.
+  static Distribution recorded(std::span<const float> ln_p, double floor) {
+    return {ln_p, 0, floor};
+  }
   int32_t size() const { return static_cast<int32_t>(logits_.size()); }
   double ln_p(int32_t id) const {
     return static_cast<double>(logits_[static_cast<size_t>(id)]) - log_sum_;
   }
+  bool knows(int32_t id) const { return ln_p(id) > floor_; }
   int32_t top() const;  // the most likely id
 
  private:
+  Distribution(std::span<const float> logits, double log_sum, double floor)
+      : logits_(logits), log_sum_(log_sum), floor_(floor) {}
   std::span<const float> logits_;
   double log_sum_;
+  double floor_ = -std::numeric_limits<double>::infinity();
 };
 
 // What one position adds: p is of the base, q of the configuration under test.
 struct Divergence {
-  double kld;      // sum over the vocabulary of p (ln p - ln q): Kullback & Leibler 1951, in nats
+  // Sum of p (ln p - ln q) over what the base knows: Kullback & Leibler 1951, in nats. Never below
+  // 0 but for rounding: of a record some 1e-4, as often up as down.
+  double kld;
   double delta_p;  // q - p of the token that follows
   bool same_top;   // both have the same most likely token
 };

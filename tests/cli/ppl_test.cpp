@@ -70,7 +70,12 @@ TEST_F(Ppl, WhatCannotBeMeasured) {
   expect_refused(tiny({"ppl", "-p", "short", "-c", "64"}), {"at least one window of 64", "got"});
   expect_refused(tiny({"ppl"}), {"expected a text"});
   expect_refused(tiny({"ppl", "-f", text(), "--chunks", "0"}), {"--chunks", "got 0"});
-  expect_refused(tiny({"ppl", "-f", text(), "-c", "1"}), {"window", "got 1"});
+  for (const char* window : {"1", "2"})
+    for (const Words& base : {Words{}, Words{"--base-backend", "cpu"}}) {
+      Words words{"ppl", "-f", text(), "-c", window, "--chunks", "2"};
+      words.insert(words.end(), base.begin(), base.end());
+      expect_refused(tiny(words), {"-c: expected", "at least 3 tokens", "got"});
+    }
   expect_refused(tiny({"ppl", "-f", text(), "--base-ctk", "q9"}), {"--base-ctk", "q9"});
   expect_refused(tiny({"ppl", "-f", text(), "--kl-base", "x", "--base-backend", "cpu"}),
                  {"one of --kl-base and --base-", "both"});

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -34,12 +35,18 @@ TEST(Windows, AreCutFromTheStartAndBeginWithTheBeginToken) {
   EXPECT_EQ(windows.scored_tokens(), 4);  // positions 2 and 3 of each say what follows
   EXPECT_THAT(windows.ids(1), ElementsAre(99, 7, 8, 9, 10));
   EXPECT_THAT(windows.text_ids(1), ElementsAre(6, 7, 8, 9, 10));
-  EXPECT_EQ(Windows({1, 2, 3, 4}, 2, -1, 1).size(), 1);
+  EXPECT_EQ(Windows({1, 2, 3, 4, 5, 6}, 3, -1, 1).size(), 1);
+  EXPECT_EQ(Windows({1, 2, 3}, 3, -1).scored_tokens(), 1);
   EXPECT_THAT(Windows({1, 2, 3, 4}, 4, -1).ids(0), ElementsAre(1, 2, 3, 4));
   EXPECT_THAT(message_of([] {
                 Windows({1, 2, 3}, 4, -1);
               }),
               HasSubstr("at least one window of 4 tokens (-c), got 3"));
+  EXPECT_THAT(message_of([] {
+                Windows({1, 2, 3, 4}, 2, -1);
+              }),
+              HasSubstr("-c: expected a window of at least 3 tokens"))
+      << "nothing of it would be scored";
 }
 
 TEST(Perplexity, IsTheExponentialOfTheMean) {
@@ -123,18 +130,47 @@ TEST_F(KlBase, GivesTheDistributionsBack) {
   KlBaseReader reader(path(), windows_, 3);
   for (int64_t i = 0; i < windows_.scored_tokens(); ++i) {
     const std::vector<float> written = row(i);
-    const Distribution expected(written), got(reader.next());
+    const Distribution expected(written), got = reader.next();
     for (int32_t id = 0; id < 2; ++id) EXPECT_NEAR(got.ln_p(id), expected.ln_p(id), 2e-4);
     EXPECT_NEAR(got.ln_p(2), expected.ln_p(1) - 16, 1e-3) << "16 below the largest, no deeper";
+    EXPECT_TRUE(got.knows(0) && got.knows(1));
+    EXPECT_FALSE(got.knows(2));
   }
 }
 
+// One likely id and 100000 that are no more than 16 nats below it in the record, 30 in truth: as
+// real ones they would be 1.1 % of all.
+TEST(KlBaseOfPeaks, IsEqualToItself) {
+  constexpr int32_t kVocab = 100000;
+  const test::TempFolder folder;
+  const auto path = folder.path() / "peaks";
+  Windows windows({1, 2, 3, 4}, 4, -1);
+  std::vector<float> logits(kVocab, -30.0f);
+  logits[7] = 0;
+  logits[8] = -2;
+  KlBaseWriter writer(path, windows, kVocab);
+  writer.add(logits);
+  writer.commit();
+  KlBaseReader reader(path, windows, kVocab);
+  const Distribution truth(logits), base = reader.next();
+  const Divergence d = diverge(base, truth, 8);
+  EXPECT_NEAR(d.kld, 0, 1e-4);
+  EXPECT_NEAR(d.delta_p, 0, 1e-4);
+  EXPECT_TRUE(d.same_top);
+  EXPECT_NEAR(base.ln_p(8), truth.ln_p(8), 1e-4);
+  // Against something else the exact formula, of which what was not recorded is nothing.
+  std::vector<float> other = logits;
+  other[8] = -1;
+  const Distribution tested(other);
+  EXPECT_NEAR(diverge(base, tested, 8).kld, diverge(truth, tested, 8).kld, 1e-4);
+}
+
 TEST_F(KlBase, RefusesWhatWasMadeForSomethingElse) {
-  Windows other_text({1, 2, 3, 4, 5, 6, 7, 9}, 4, -1), other_cut({1, 2, 3, 4, 5, 6, 7, 8}, 2, -1);
+  Windows other_text({1, 2, 3, 4, 5, 6, 7, 9}, 4, -1), other_cut({1, 2, 3, 4, 5, 6, 7, 8}, 3, -1);
   EXPECT_THAT(message_of([&] { KlBaseReader(path(), other_text, 3); }),
               HasSubstr("base: expected the tokens of this text, got others in window 1"));
   EXPECT_THAT(message_of([&] { KlBaseReader(path(), other_cut, 3); }),
-              HasSubstr("tokens of a window: expected 2, got 4"));
+              HasSubstr("tokens of a window: expected 3, got 4"));
   EXPECT_THAT(message_of([&] { KlBaseReader(path(), windows_, 4); }),
               HasSubstr("tokens of the vocabulary: expected 4, got 3"));
 }
@@ -152,11 +188,21 @@ TEST_F(KlBase, RefusesWhatIsBroken) {
       EXPECT_TRUE(message.empty() || message.starts_with("[kl-base] ")) << at << message;
       EXPECT_EQ(message.empty(), at >= 20 + 8 * 4 && message.empty()) << at;
     }
-  std::string broken = bytes_;
-  for (size_t at = 20 + 8 * 4; at < 20 + 8 * 4 + 4; ++at) broken[at] = '\x7f';
-  broken[20 + 8 * 4 + 2] = '\x80';  // an infinite scale
-  broken[20 + 8 * 4] = broken[20 + 8 * 4 + 1] = 0;
-  EXPECT_THAT(refusal(broken), HasSubstr("expected a finite scale and smallest value"));
+}
+
+TEST_F(KlBase, RefusesNumbersThatNoWriterWrites) {
+  const size_t row = 20 + 8 * 4;
+  const auto with = [&](size_t at, float number) {
+    std::string broken = bytes_;
+    std::memcpy(broken.data() + at, &number, sizeof number);
+    return refusal(broken);
+  };
+  for (const float scale : {-1e-4f, 1e30f, 0.001f, INFINITY, NAN})
+    EXPECT_THAT(with(row, scale), HasSubstr("base: byte 52: expected a scale from 0")) << scale;
+  for (const float smallest : {-1e30f, 1.0f, 1e30f, -INFINITY, NAN})
+    EXPECT_THAT(with(row + 4, smallest), HasSubstr("base: byte 56: expected a smallest logarithm"))
+        << smallest;
+  EXPECT_THAT(with(row + 4, -17.0f), HasSubstr("base: byte 52: expected probabilities that add"));
 }
 
 }  // namespace
