@@ -75,6 +75,7 @@ class Base {
       logits_.emplace(*engine_, stop);
     } else if (options.kl_base && std::filesystem::exists(*options.kl_base)) {
       recorded_.emplace(*options.kl_base, windows, n_vocab);
+      recorded_name_ = *options.kl_base;
     } else if (options.kl_base) {
       writer_.emplace(*options.kl_base, windows, n_vocab);
     }
@@ -90,9 +91,15 @@ class Base {
   Distribution at(int64_t position) {
     return logits_ ? Distribution(logits_->logits(position)) : recorded_->next();
   }
-  void record(std::span<const float> logits) {
-    if (writer_) writer_->add(logits);
+  double ln_p(const Distribution& distribution, int32_t following) {
+    return recorded_ ? recorded_->ln_p(distribution, following) : distribution.ln_p(following);
   }
+  void record(std::span<const float> logits, int32_t following) {
+    if (writer_) writer_->add(logits, following);
+  }
+  int64_t cut_off() const { return recorded_ ? recorded_->cut_off() : 0; }
+  // The model's file, or the record.
+  std::string name() const { return engine_ ? engine_->file().path().string() : recorded_name_; }
   void commit() {
     if (writer_) writer_->commit();
   }
@@ -101,6 +108,7 @@ class Base {
   std::unique_ptr<Engine> engine_;
   std::optional<LogitsReader> logits_;
   std::optional<KlBaseReader> recorded_;
+  std::string recorded_name_;
   std::optional<KlBaseWriter> writer_;
 };
 
@@ -110,11 +118,9 @@ struct Scores {
 };
 
 // -ln p of what follows. Error: not finite.
-double nll_of(const Distribution& distribution, int32_t next, const Engine& engine) {
-  const double nll = -distribution.ln_p(next);
-  if (!std::isfinite(nll))
-    fail("ppl: {}: expected finite logits, got {}", engine.file().path().string(), nll);
-  return nll;
+double checked_nll(double ln_p, const std::string& file) {
+  if (!std::isfinite(ln_p)) fail("ppl: {}: expected finite logits, got {}", file, ln_p);
+  return -ln_p;
 }
 
 void score(Engine& tested, Base& base, Windows& windows, const std::atomic<bool>* stop,
@@ -134,11 +140,11 @@ void score(Engine& tested, Base& base, Windows& windows, const std::atomic<bool>
         const auto logits = reader.logits(i);
         const int32_t next = ids[static_cast<size_t>(i + 1)];
         const Distribution ours(logits);
-        scores.nll.push_back(nll_of(ours, next, tested));
-        base.record(logits);
+        scores.nll.push_back(checked_nll(ours.ln_p(next), tested.file().path().string()));
+        base.record(logits, next);
         if (!base.exists()) continue;
         const Distribution theirs = base.at(i);
-        scores.base_nll.push_back(nll_of(theirs, next, tested));
+        scores.base_nll.push_back(checked_nll(base.ln_p(theirs, next), base.name()));
         scores.divergences.push_back(diverge(theirs, ours, next));
       }
     }
@@ -212,7 +218,13 @@ int run(const PplOptions& options) {
   if (base.exists()) {
     const Quality q = quality_of(scores.divergences, scores.base_nll, scores.nll);
     add_json(q, json);
+    json["base_tokens_cut_off"] = base.cut_off();
     text += to_text(q);
+    if (base.cut_off() > 0)
+      text += fmt::format(
+          "{} of the tokens are less likely than the record can say: its "
+          "perplexity is larger\n",
+          base.cut_off());
   }
   options.json ? write_json(json) : write_out(text);
   return 0;

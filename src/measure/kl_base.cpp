@@ -9,7 +9,7 @@
 namespace plumb {
 namespace {
 
-constexpr std::string_view kMagic = "_logits_";
+constexpr std::string_view kMagic = "_logits_", kFollowingMagic = "_ln_p_of";
 constexpr float kDeepest = 16;  // nats below the largest
 constexpr float kMostCode = 65535;
 constexpr double kSlack = 1e-3;  // of sums and limits: more than rounding to codes makes
@@ -43,7 +43,7 @@ KlBaseWriter::KlBaseWriter(const std::filesystem::path& path, Windows& windows, 
   for (int64_t i = 0; i < windows.size(); ++i) file_.write(bytes_of(windows.text_ids(i)));
 }
 
-void KlBaseWriter::add(std::span<const float> logits) {
+void KlBaseWriter::add(std::span<const float> logits, int32_t following) {
   const auto [least, most] = std::ranges::minmax(logits);
   const float smallest = std::max(least, most - kDeepest);
   const float scale = (most - smallest) / kMostCode;
@@ -51,12 +51,17 @@ void KlBaseWriter::add(std::span<const float> logits) {
     codes_[i] = scale > 0 && logits[i] > smallest
                     ? static_cast<uint16_t>(std::lround((logits[i] - smallest) / scale))
                     : 0;
-  const float header[] = {scale, static_cast<float>(smallest - log_sum_exp(logits))};
+  const double log_sum = log_sum_exp(logits);
+  const float header[] = {scale, static_cast<float>(smallest - log_sum)};
   file_.write(bytes_of(std::span<const float>(header)));
   file_.write(bytes_of(std::span<const uint16_t>(codes_)));
+  following_.push_back(
+      static_cast<float>(double{logits[static_cast<size_t>(following)]} - log_sum));
 }
 
 void KlBaseWriter::commit() {
+  file_.write(kFollowingMagic);
+  file_.write(bytes_of(std::span<const float>(following_)));
   file_.commit();
 }
 
@@ -80,8 +85,19 @@ KlBaseReader::KlBaseReader(const std::filesystem::path& path, Windows& windows, 
   const size_t row_bytes = 2 * sizeof(float) + codes_per_row(n_vocab) * sizeof(uint16_t);
   const auto n_rows = static_cast<size_t>(windows.scored_tokens());
   at_ = header + n_ids * sizeof(int32_t);
-  same("bytes", static_cast<int64_t>(at_ + n_rows * row_bytes), static_cast<int64_t>(bytes.size()));
-  const uint8_t* ids = bytes.data() + header;
+  const size_t rows_end = at_ + n_rows * row_bytes;
+  const size_t whole = rows_end + kFollowingMagic.size() + n_rows * sizeof(float);
+  if (bytes.size() != rows_end) {
+    same("bytes", static_cast<int64_t>(whole), static_cast<int64_t>(bytes.size()));
+    if (std::memcmp(bytes.data() + rows_end, kFollowingMagic.data(), kFollowingMagic.size()) != 0)
+      fail("[kl-base] {}: byte {}: expected \"{}\", got something else", name_, rows_end,
+           kFollowingMagic);
+    following_at_ = rows_end + kFollowingMagic.size();
+  }
+  check_ids(windows, bytes.data() + header);
+}
+
+void KlBaseReader::check_ids(Windows& windows, const uint8_t* ids) const {
   for (int64_t i = 0; i < windows.size(); ++i) {
     const auto window = bytes_of(windows.text_ids(i));
     if (std::memcmp(ids, window.data(), window.size()) != 0)
@@ -119,6 +135,22 @@ Distribution KlBaseReader::next() {
   check_row(header[0], header[1]);
   at_ += sizeof header + codes_per_row(static_cast<int64_t>(row_.size())) * sizeof(uint16_t);
   return Distribution::recorded(row_, -kDeepest);
+}
+
+double KlBaseReader::ln_p(const Distribution& row, int32_t following) {
+  const double coarse = row.ln_p(following);
+  const bool known = row.knows(following);
+  if (following_at_ == 0) {
+    cut_off_ += !known;
+    return coarse;
+  }
+  float exact;
+  std::memcpy(&exact, file_.bytes().data() + following_at_, sizeof exact);
+  if (!std::isfinite(exact) || exact > coarse + kSlack || (known && exact < coarse - kSlack))
+    fail("[kl-base] {}: byte {}: expected {:.6g} as in the row, got {}", name_, following_at_,
+         coarse, exact);
+  following_at_ += sizeof exact;
+  return exact;
 }
 
 }  // namespace plumb

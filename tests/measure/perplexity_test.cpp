@@ -107,7 +107,7 @@ class KlBase : public testing::Test {
  protected:
   KlBase() : windows_({1, 2, 3, 4, 5, 6, 7, 8}, 4, -1) {
     KlBaseWriter writer(path(), windows_, 3);
-    for (int64_t i = 0; i < windows_.scored_tokens(); ++i) writer.add(row(i));
+    for (int64_t i = 0; i < windows_.scored_tokens(); ++i) writer.add(row(i), 2);
     writer.commit();
     bytes_ = read_file(path());
   }
@@ -117,7 +117,7 @@ class KlBase : public testing::Test {
     write_file(path(), bytes);
     return message_of([&] {
       KlBaseReader reader(path(), windows_, 3);
-      for (int64_t i = 0; i < windows_.scored_tokens(); ++i) reader.next();
+      for (int64_t i = 0; i < windows_.scored_tokens(); ++i) reader.ln_p(reader.next(), 2);
     });
   }
 
@@ -149,7 +149,7 @@ TEST(KlBaseOfPeaks, IsEqualToItself) {
   logits[7] = 0;
   logits[8] = -2;
   KlBaseWriter writer(path, windows, kVocab);
-  writer.add(logits);
+  writer.add(logits, 9);
   writer.commit();
   KlBaseReader reader(path, windows, kVocab);
   const Distribution truth(logits), base = reader.next();
@@ -158,11 +158,25 @@ TEST(KlBaseOfPeaks, IsEqualToItself) {
   EXPECT_NEAR(d.delta_p, 0, 1e-4);
   EXPECT_TRUE(d.same_top);
   EXPECT_NEAR(base.ln_p(8), truth.ln_p(8), 1e-4);
+  EXPECT_NEAR(reader.ln_p(base, 9), truth.ln_p(9), 1e-4) << "deeper than a row says";
+  EXPECT_EQ(reader.cut_off(), 0);
   // Against something else the exact formula, of which what was not recorded is nothing.
   std::vector<float> other = logits;
   other[8] = -1;
   const Distribution tested(other);
   EXPECT_NEAR(diverge(base, tested, 8).kld, diverge(truth, tested, 8).kld, 1e-4);
+}
+
+// As llama.cpp writes it.
+TEST_F(KlBase, WithoutTheTokensThatFollow) {
+  const size_t more = 8 + static_cast<size_t>(windows_.scored_tokens()) * 4;
+  write_file(path(), bytes_.substr(0, bytes_.size() - more));
+  KlBaseReader reader(path(), windows_, 3);
+  const Distribution first = reader.next();
+  EXPECT_EQ(reader.ln_p(first, 1), first.ln_p(1));
+  EXPECT_EQ(reader.cut_off(), 0);
+  EXPECT_EQ(reader.ln_p(first, 2), first.ln_p(2));
+  EXPECT_EQ(reader.cut_off(), 1);
 }
 
 TEST_F(KlBase, RefusesWhatWasMadeForSomethingElse) {
@@ -177,8 +191,9 @@ TEST_F(KlBase, RefusesWhatWasMadeForSomethingElse) {
 
 TEST_F(KlBase, RefusesWhatIsBroken) {
   EXPECT_EQ(refusal(bytes_), "");
+  const size_t rows_end = bytes_.size() - 8 - static_cast<size_t>(windows_.scored_tokens()) * 4;
   for (size_t n = 0; n < bytes_.size(); ++n)
-    EXPECT_THAT(refusal(bytes_.substr(0, n)), HasSubstr("[kl-base] ")) << n;
+    EXPECT_THAT(refusal(bytes_.substr(0, n)), HasSubstr(n == rows_end ? "" : "[kl-base] ")) << n;
   EXPECT_THAT(refusal(bytes_ + "x"), HasSubstr("bytes: expected "));
   for (size_t at = 0; at < bytes_.size(); ++at)
     for (const char flip : {'\x01', '\x80', '\xff'}) {
@@ -202,6 +217,8 @@ TEST_F(KlBase, RefusesNumbersThatNoWriterWrites) {
   for (const float smallest : {-1e30f, 1.0f, 1e30f, -INFINITY, NAN})
     EXPECT_THAT(with(row + 4, smallest), HasSubstr("base: byte 56: expected a smallest logarithm"))
         << smallest;
+  EXPECT_THAT(with(bytes_.size() - 4, -3.0f), HasSubstr("base: byte 96: expected -16.0"));
+  EXPECT_THAT(with(bytes_.size() - 4, NAN), HasSubstr("base: byte 96: expected"));
   EXPECT_THAT(with(row + 4, -17.0f), HasSubstr("base: byte 52: expected probabilities that add"));
 }
 
