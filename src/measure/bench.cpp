@@ -63,6 +63,12 @@ void describe(const gguf::File& file, BenchResult& result) {
                                   size_label(result.model_n_params), format);
 }
 
+std::string instruction_set_of(const Backend& backend) {
+  for (const auto& [label, value] : backend.describe())
+    if (label == "instruction set") return value;
+  return "";
+}
+
 // The same ids in every run (xorshift, Marsaglia 2003).
 std::vector<int32_t> random_ids(int64_t n, int64_t n_vocab) {
   std::vector<int32_t> ids(static_cast<size_t>(n));
@@ -155,8 +161,8 @@ BenchResult Bench::run(const BenchTest& test,
   const auto tell = [&](const std::string& what) {
     if (progress) progress(what);
   };
-  BenchResult result{.all_logits = options_.all_logits,
-                     .no_repack = options_.no_repack,
+  BenchResult result{.options = options_,
+                     .instruction_set = instruction_set_of(engine_.backend()),
                      .test_time = utc_now(),
                      .work = work_of(engine_.plan(), test, setup_.n_batch, options_.all_logits),
                      .arithmetic = arithmetic_of(engine_.plan()),

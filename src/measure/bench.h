@@ -28,8 +28,9 @@ struct BenchOptions {
 
 struct BenchResult {
   std::vector<int64_t> samples_ns;  // one per repetition
-  bool all_logits = false, no_repack = false;
-  std::string test_time;  // when it began: "2026-01-31T12:00:00Z"
+  BenchOptions options;
+  std::string instruction_set;  // "" where the backend has no choice
+  std::string test_time;        // when it began: "2026-01-31T12:00:00Z"
   Work work;
   Arithmetic arithmetic = Arithmetic::f32;
   Limits limits;                    // the larger of those measured before and after

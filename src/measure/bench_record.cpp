@@ -1,26 +1,18 @@
 #include "measure/bench_record.h"
 
 #include <cmath>
-#include <numeric>
 
 #include "base/processor.h"
+#include "measure/statistics.h"
 
 namespace plumb {
 namespace {
 
 using nlohmann::ordered_json;
 
-double mean(const std::vector<double>& x) {
-  return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
-}
-
-// Of a sample; 0 of a single number.
-double deviation(const std::vector<double>& x) {
-  if (x.size() < 2) return 0;
-  const double middle = mean(x);
-  double squares = 0;
-  for (const double v : x) squares += (v - middle) * (v - middle);
-  return std::sqrt(squares / static_cast<double>(x.size() - 1));
+// Of a sample.
+double deviation(std::span<const double> x) {
+  return std::sqrt(squared_error(x) * static_cast<double>(x.size()));
 }
 
 std::string lower(std::string_view s) {
@@ -87,8 +79,11 @@ ordered_json own_json(const BenchTest& test, const BenchResult& r, double second
   const double least = least_seconds(r.work, r.limits);
   return {{"engine", "plumb"},
           {"plumb_backend", r.backend},
-          {"all_logits", r.all_logits},
-          {"no_repack", r.no_repack},
+          {"instruction_set", r.instruction_set},
+          {"all_logits", r.options.all_logits},
+          {"with_sampling", r.options.with_sampling},
+          {"no_repack", r.options.no_repack},
+          {"warm_up", r.options.warm_up},
           {"weight_bytes_per_token", r.weight_bytes_per_token},
           {"gbps", r.work.bytes() / seconds / 1e9},
           {"limit_gbps", known(r.limits.read, 1e9)},

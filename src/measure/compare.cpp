@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <set>
 
 #include "base/error.h"
 
@@ -15,32 +17,53 @@ struct Pair {
   const TestRates *a, *b;
 };
 
-bool is_unique(const std::vector<TestRates>& all, const BenchTest& test) {
-  return std::ranges::count(all, test, &TestRates::test) == 1;
+bool is_unique(const std::vector<TestRates>& all, const TestRates& test) {
+  return std::ranges::count_if(all, [&](const TestRates& r) { return r.is_same_test(test); }) == 1;
 }
 
-std::string full_name(const TestRates& r) {
-  return fmt::format("{} ({})", test_name(r.test), r.setup);
-}
+// Settings that not all results share.
+class Varying {
+ public:
+  void add(const std::vector<TestRates>& results) {
+    for (const TestRates& r : results)
+      for (const auto& setting : r.settings) values_[setting.first].insert(setting.second);
+  }
+  std::string full_name(const TestRates& r) const {
+    std::string settings;
+    for (const auto& [name, value] : r.settings)
+      if (values_.at(name).size() > 1)
+        settings += fmt::format("{}{}={}", settings.empty() ? "" : " ", name, value);
+    return settings.empty() ? r.name() : fmt::format("{} ({})", r.name(), settings);
+  }
 
-// The same test of the other side: whatever the set-up where it is the only one (that is what is
-// compared), else the one with the same set-up.
+ private:
+  std::map<std::string, std::set<std::string>> values_;
+};
+
+// The same test of the other side: whatever the settings where it is the only one (they are what is
+// compared), else the one with the same settings.
 std::vector<Pair> pair_up(const std::vector<TestRates>& a, const std::vector<TestRates>& b,
                           std::vector<std::string>& left_out) {
   std::vector<Pair> pairs;
+  std::set<const TestRates*> taken;
+  Varying names;
+  names.add(a);
+  names.add(b);
   for (const TestRates& of_a : a) {
-    const bool unique = is_unique(a, of_a.test) && is_unique(b, of_a.test);
+    const bool unique = is_unique(a, of_a) && is_unique(b, of_a);
     const auto of_b = std::ranges::find_if(b, [&](const TestRates& r) {
-      return r.test == of_a.test && (unique || r.setup == of_a.setup);
+      return r.is_same_test(of_a) && !taken.contains(&r) &&
+             (unique || differences(of_a, r).empty());
     });
-    if (of_b == b.end())
-      left_out.push_back("A: " + full_name(of_a));
-    else
-      pairs.push_back({unique ? test_name(of_a.test) : full_name(of_a), &of_a, &*of_b});
+    if (of_b == b.end()) {
+      left_out.push_back("A: " + names.full_name(of_a));
+      continue;
+    }
+    pairs.push_back({unique ? of_a.name() : names.full_name(of_a), &of_a, &*of_b});
+    taken.insert(&*of_b);
   }
   for (const TestRates& of_b : b)
-    if (std::ranges::find(pairs, &of_b, &Pair::b) == pairs.end())
-      left_out.push_back("B: " + full_name(of_b));
+    if (!taken.contains(&of_b)) left_out.push_back("B: " + names.full_name(of_b));
   if (pairs.empty())
     fail("compare: expected a test that both have, got {}", fmt::join(left_out, ", "));
   return pairs;
@@ -52,7 +75,39 @@ Verdict judge(const RatioEstimate& e) {
   return Verdict::no_difference;
 }
 
-void judge_unpaired(TestComparison& t) {
+// Of the largest limit over the smallest, of all that were measured for both; none where one side
+// has none.
+std::optional<double> movement_of(const std::vector<double>& a, const std::vector<double>& b) {
+  if (a.empty() || b.empty()) return std::nullopt;
+  const auto [least_a, most_a] = std::ranges::minmax(a);
+  const auto [least_b, most_b] = std::ranges::minmax(b);
+  return std::max(most_a, most_b) / std::min(least_a, least_b) - 1;
+}
+
+std::optional<double> movement_of(const Surroundings& a, const Surroundings& b) {
+  if (!a.known() || !b.known()) return kUnknownMovement;
+  const auto reads = movement_of(a.read_limits, b.read_limits);
+  const auto macs = movement_of(a.macs_limits, b.macs_limits);
+  if (!reads || !macs) return std::nullopt;
+  return std::max(*reads, *macs);
+}
+
+RatioEstimate widened(const RatioEstimate& e, double movement) {
+  return {e.ratio, e.low / (1 + movement), e.high * (1 + movement)};
+}
+
+// "": nothing of what stands in the files speaks against a verdict.
+std::string why_not(const Surroundings& a, const Surroundings& b,
+                    const std::optional<double>& movement) {
+  const double others = std::max(a.others.value_or(0), b.others.value_or(0));
+  if (others > kBusy)
+    return fmt::format("other programs took {:.0f} % of the processors, expected at most {:.0f} %",
+                       100 * others, 100 * kBusy);
+  if (!movement) return "the machine's limits were not measured with both (--no-limit)";
+  return "";
+}
+
+void judge_unpaired(TestComparison& t, const Surroundings& a, const Surroundings& b) {
   const size_t fewest = std::min(t.rates_a.size(), t.rates_b.size());
   if (fewest < 2) {
     const double ratio = median(t.rates_b) / median(t.rates_a);
@@ -67,15 +122,26 @@ void judge_unpaired(TestComparison& t) {
     t.inconclusive = fmt::format("runs range over {:.0f} %, expected at most {:.0f} %", 100 * range,
                                  100 * kWidestRange);
   else
-    t.verdict = judge(t.estimate);
+    t.inconclusive = why_not(a, b, movement_of(a, b));
+  t.movement = movement_of(a, b).value_or(0);
+  const Verdict if_still = judge(t.estimate);
+  t.estimate = widened(t.estimate, t.movement);
+  if (!t.inconclusive.empty()) return;
+  t.verdict = judge(t.estimate);
+  if (t.verdict != if_still)
+    t.inconclusive =
+        fmt::format("the machine {} by {:.0f} %",
+                    a.known() && b.known() ? "moved" : "may have moved", 100 * t.movement);
 }
 
 const TestRates& same_test(const std::vector<TestRates>& all, const TestRates& wanted,
                            size_t round) {
-  const auto found = std::ranges::find_if(
-      all, [&](const TestRates& r) { return r.test == wanted.test && r.setup == wanted.setup; });
+  const auto found = std::ranges::find_if(all, [&](const TestRates& r) {
+    return r.is_same_test(wanted) && r.settings == wanted.settings;
+  });
   if (found == all.end())
-    fail("compare: round {}: expected the test {} again, got none", round + 1, full_name(wanted));
+    fail("compare: round {}: expected the test {} again, with the same settings, got none",
+         round + 1, wanted.name());
   return *found;
 }
 
@@ -94,6 +160,8 @@ ordered_json test_json(const TestComparison& t) {
   j["samples_b"] = t.rates_b.size();
   j["median_a"] = median(t.rates_a);
   j["median_b"] = median(t.rates_b);
+  j["differs"] = t.differs;
+  j["machine_moved"] = t.movement;
   j["inconclusive"] = t.inconclusive.empty() ? nullptr : ordered_json(t.inconclusive);
   j["rates_a"] = t.rates_a;
   j["rates_b"] = t.rates_b;
@@ -132,8 +200,11 @@ RatioEstimate Comparison::estimate() const {
 Comparison compare_results(const std::vector<TestRates>& a, const std::vector<TestRates>& b) {
   Comparison out;
   for (const Pair& pair : pair_up(a, b, out.left_out)) {
-    TestComparison t{.test = pair.name, .rates_a = pair.a->rates, .rates_b = pair.b->rates};
-    judge_unpaired(t);
+    TestComparison t{.test = pair.name,
+                     .differs = differences(*pair.a, *pair.b),
+                     .rates_a = pair.a->rates,
+                     .rates_b = pair.b->rates};
+    judge_unpaired(t, pair.a->surroundings, pair.b->surroundings);
     out.tests.push_back(std::move(t));
   }
   return out;
@@ -144,7 +215,7 @@ Comparison compare_rounds(const std::vector<Round>& rounds) {
     fail("compare: expected at least {} rounds, got {}", kFewestRuns, rounds.size());
   Comparison out;
   for (const Pair& pair : pair_up(rounds[0].a, rounds[0].b, out.left_out)) {
-    TestComparison t{.test = pair.name};
+    TestComparison t{.test = pair.name, .differs = differences(*pair.a, *pair.b)};
     for (size_t i = 0; i < rounds.size(); ++i) {
       t.rates_a.push_back(median(same_test(rounds[i].a, *pair.a, i).rates));
       t.rates_b.push_back(median(same_test(rounds[i].b, *pair.b, i).rates));
@@ -175,11 +246,13 @@ ordered_json to_json(const Comparison& c) {
 
 std::string to_text(const Comparison& c) {
   std::string out = fmt::format("B against A, with {:.0f} % intervals\n", 100 * kConfidence);
-  for (const TestComparison& t : c.tests)
+  for (const TestComparison& t : c.tests) {
     out +=
         fmt::format("{:<18} {:>10.2f} -> {:>10.2f} t/s   {:<24} {}{}\n", t.test, median(t.rates_a),
                     median(t.rates_b), estimate_text(t.estimate), verdict_name(t.verdict),
                     t.inconclusive.empty() ? "" : ": inconclusive, " + t.inconclusive);
+    for (const std::string& setting : t.differs) out += fmt::format("  differs: {}\n", setting);
+  }
   for (const std::string& name : c.left_out) out += fmt::format("only {}\n", name);
   return out + fmt::format("verdict: {}\n", verdict_name(c.verdict()));
 }

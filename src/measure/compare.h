@@ -18,13 +18,19 @@ std::string_view verdict_name(Verdict verdict);  // "better", "worse", "no diffe
 inline constexpr double kLeastDifference = 0.02;  // of the ratio
 inline constexpr double kWidestRange = 0.20;      // of results that were not taken in turns
 inline constexpr size_t kFewestRuns = 3;
+inline constexpr double kBusy = 0.05;             // of the processors, taken by other programs
+inline constexpr double kUnknownMovement = 0.05;  // of a machine of which a file says nothing
 
 struct TestComparison {
   std::string test;                      // "tg128"
+  std::vector<std::string> differs;      // settings: "n_threads 1 -> 2"
   std::vector<double> rates_a, rates_b;  // tokens per second; of rounds, where taken in turns
   RatioEstimate estimate;
   Verdict verdict = Verdict::no_difference;
   std::string inconclusive;  // why nothing can be said; "": something can
+  // Of two files: how far apart the machine's limits were that stand in them (0.1: 10 %), or
+  // kUnknownMovement. The interval is that much wider on both sides.
+  double movement = 0;
 };
 
 struct Comparison {
@@ -36,9 +42,10 @@ struct Comparison {
   std::vector<std::string> left_out;  // tests that only one side has
 };
 
-// Two result files: measured at different times, so that a range above 20 % or fewer than three
-// runs are inconclusive. Error: no test in common, or several of one file that cannot be told
-// apart.
+// Two result files: measured at different times. Inconclusive are fewer than three runs, a range
+// above 20 %, a machine that was busy, limits that were not recorded, and differences that are no
+// larger than what the limits moved. A test is held against the same test with the same settings
+// or, where each side has it once, whatever they are: `differs` has them. Error: no test in common.
 Comparison compare_results(const std::vector<TestRates>& a, const std::vector<TestRates>& b);
 
 // Rounds of two commands in turns, each round the results of both: of a test the median of its

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "measure/statistics.h"
 
 namespace plumb {
 namespace {
@@ -33,14 +34,8 @@ Estimate root_of(const Estimate& squares) {
 }  // namespace
 
 Estimate mean_of(std::span<const double> samples) {
-  const auto n = static_cast<double>(samples.size());
   if (samples.empty()) return {};
-  double sum = 0;
-  for (const double x : samples) sum += x;
-  const double mean = sum / n;
-  double squares = 0;
-  for (const double x : samples) squares += (x - mean) * (x - mean);
-  return {mean, n > 1 ? std::sqrt(squares / n / (n - 1)) : 0};
+  return {mean(samples), std::sqrt(squared_error(samples))};
 }
 
 Windows::Windows(std::vector<int32_t> ids, int64_t n_context, int32_t begin_token, int64_t most)

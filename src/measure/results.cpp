@@ -11,25 +11,99 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMostRecords = 4096;
+constexpr size_t kMostRecords = 2048;
 constexpr size_t kMostSamples = 1 << 20;
+constexpr size_t kLongestSetting = 200;
+constexpr const char* kBlanks = " \t\r\n";
 constexpr int64_t kMostTokens = int64_t{1} << 32;
 constexpr double kLeastRate = 1e-9, kMostRate = 1e15;
 
-// Whatever of it a record has: other programs write other sets of fields.
-std::string setup_of(const json& record) {
-  std::string setup;
-  for (const char* name : {"model_filename", "n_threads", "n_batch", "n_ubatch", "type_k", "type_v",
-                           "n_gpu_layers", "flash_attn"}) {
+// Whatever of them a record has: other programs write other sets of fields.
+constexpr const char* kSettings[] = {"model_filename",
+                                     "model_type",
+                                     "model_size",
+                                     "cpu_info",
+                                     "gpu_info",
+                                     "backends",
+                                     "engine",
+                                     "plumb_backend",
+                                     "instruction_set",
+                                     "n_threads",
+                                     "n_batch",
+                                     "n_ubatch",
+                                     "cpu_mask",
+                                     "cpu_strict",
+                                     "poll",
+                                     "type_k",
+                                     "type_v",
+                                     "n_gpu_layers",
+                                     "n_cpu_moe",
+                                     "split_mode",
+                                     "main_gpu",
+                                     "no_kv_offload",
+                                     "flash_attn",
+                                     "devices",
+                                     "tensor_split",
+                                     "tensor_buft_overrides",
+                                     "use_mmap",
+                                     "load_mode",
+                                     "lazy_mode",
+                                     "no_op_offload",
+                                     "no_host",
+                                     "no_repack",
+                                     "warm_up"};
+
+constexpr std::pair<const char*, const char*> kManners[] = {
+    {"all_logits", "all logits"}, {"with_sampling", "sampling"}, {"embeddings", "embeddings"}};
+
+// On one line, whatever is in it.
+std::string setting_text(std::string_view name, const json& value) {
+  std::string text = value.is_string() ? value.get<std::string>()
+                                       : value.dump(-1, ' ', true, json::error_handler_t::replace);
+  if (name == "model_filename") text = text.substr(text.rfind('/') + 1);
+  const bool plain = std::ranges::none_of(
+      text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  return plain && text.size() <= kLongestSetting ? text : plumb::quoted(text, kLongestSetting);
+}
+
+Settings settings_of(const json& record) {
+  Settings settings;
+  for (const char* name : kSettings) {
     const auto value = record.find(name);
-    if (value == record.end() || value->is_structured()) continue;
-    std::string text = value->is_string()
-                           ? value->get<std::string>()
-                           : value->dump(-1, ' ', true, json::error_handler_t::replace);
-    if (name == std::string_view("model_filename")) text = text.substr(text.rfind('/') + 1);
-    setup += fmt::format("{}{}={}", setup.empty() ? "" : " ", name, text);
+    if (value != record.end() && !value->is_structured() && !value->is_null())
+      settings.emplace_back(name, setting_text(name, *value));
   }
-  return setup;
+  return settings;
+}
+
+std::string manner_of(const json& record) {
+  std::string manner;
+  for (const auto& [field, name] : kManners) {
+    const auto value = record.find(field);
+    if (value == record.end() || !value->is_boolean() || !value->get<bool>()) continue;
+    manner += (manner.empty() ? "" : ", ") + std::string(name);
+  }
+  return manner;
+}
+
+// Numbers that are none are not worth a refusal: they only say how sure a result is.
+std::vector<double> limits_of(const json& record, const char* name) {
+  std::vector<double> limits;
+  const auto values = record.find(name);
+  if (values == record.end() || !values->is_array() || values->size() > kMostSamples) return {};
+  for (const json& value : *values)
+    if (value.is_number() && value.get<double>() > 0 && value.get<double>() <= kMostRate)
+      limits.push_back(value.get<double>());
+  return limits;
+}
+
+Surroundings surroundings_of(const json& record) {
+  Surroundings s{.read_limits = limits_of(record, "limit_gbps_samples"),
+                 .macs_limits = limits_of(record, "limit_gmacs_samples"),
+                 .others = {}};
+  const auto others = record.find("other_processes_share");
+  if (others != record.end() && others->is_number()) s.others = others->get<double>();
+  return s;
 }
 
 const json& samples_field(const json& record, const char* name, std::string_view what) {
@@ -70,49 +144,110 @@ TestRates parse_record(const json& record, std::string_view what) {
   out.test = {count("n_prompt"), count("n_gen"), record.contains("n_depth") ? count("n_depth") : 0};
   if (out.test.n_prompt + out.test.n_gen == 0)
     fail("{}: n_prompt, n_gen: expected one above 0, got 0 and 0", what);
-  out.setup = setup_of(record);
+  out.manner = manner_of(record);
+  out.settings = settings_of(record);
   out.rates = rates_of(record, out.test, what);
+  out.surroundings = surroundings_of(record);
   return out;
 }
 
-void add(TestRates record, std::vector<TestRates>& all) {
-  const auto same = std::ranges::find_if(
-      all, [&](const TestRates& r) { return r.test == record.test && r.setup == record.setup; });
-  if (same == all.end()) return all.push_back(std::move(record));
-  same->rates.insert(same->rates.end(), record.rates.begin(), record.rates.end());
+void append(const std::vector<double>& more, std::vector<double>& values) {
+  values.insert(values.end(), more.begin(), more.end());
 }
 
-// Positions of records: the array's text, or each line's.
-std::vector<std::string_view> record_lines(std::string_view text, std::string_view what) {
-  std::vector<std::string_view> lines;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    if (text[begin] == '{') lines.push_back(text.substr(begin, end - begin));
-    if (lines.size() > kMostRecords)
-      fail("{}: expected at most {} records, got more", what, kMostRecords);
-    begin = end + 1;
+void add(TestRates record, std::vector<TestRates>& all) {
+  const auto same = std::ranges::find_if(all, [&](const TestRates& r) {
+    return r.is_same_test(record) && r.settings == record.settings;
+  });
+  if (same == all.end()) return all.push_back(std::move(record));
+  append(record.rates, same->rates);
+  append(record.surroundings.read_limits, same->surroundings.read_limits);
+  append(record.surroundings.macs_limits, same->surroundings.macs_limits);
+  auto& others = same->surroundings.others;
+  if (record.surroundings.others)
+    others = std::max(others.value_or(0), *record.surroundings.others);
+}
+
+// Where the JSON value at `begin` ends, by its brackets and texts; npos: nowhere.
+size_t end_of_value(std::string_view text, size_t begin) {
+  int64_t depth = 0;
+  bool in_text = false;
+  for (size_t i = begin; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_text) {
+      i += c == '\\';
+      in_text = c != '"';
+    } else if (c == '"') {
+      in_text = true;
+    } else if (c == '{' || c == '[') {
+      ++depth;
+    } else if ((c == '}' || c == ']') && --depth == 0) {
+      return i + 1;
+    }
   }
-  return lines;
+  return text.npos;
+}
+
+// An object, or an array that is empty or begins with one: programs write "[info]" too.
+bool begins_value(std::string_view text, size_t at) {
+  if (text[at] != '[') return text[at] == '{';
+  const size_t next = text.find_first_not_of(kBlanks, at + 1);
+  return next != text.npos && (text[next] == '{' || text[next] == ']');
+}
+
+// Those that begin with their line. One that does not end takes the rest, to be refused.
+std::vector<std::string_view> json_values(std::string_view text, std::string_view what) {
+  std::vector<std::string_view> values;
+  for (size_t line = 0; line < text.size();) {
+    size_t line_end = std::min(text.find('\n', line), text.size());
+    const size_t begin = std::min(text.find_first_not_of(" \t\r", line), line_end);
+    if (begin < line_end && begins_value(text, begin)) {
+      const size_t end = std::min(end_of_value(text, begin), text.size());
+      values.push_back(text.substr(begin, end - begin));
+      line_end = std::min(text.find('\n', end), text.size());
+    }
+    if (values.size() > kMostRecords)
+      fail("{}: expected at most {} records, got more", what, kMostRecords);
+    line = line_end + 1;
+  }
+  return values;
 }
 
 }  // namespace
 
+std::string TestRates::name() const {
+  return manner.empty() ? test_name(test) : fmt::format("{}, {}", test_name(test), manner);
+}
+
+std::vector<std::string> differences(const TestRates& a, const TestRates& b) {
+  std::vector<std::string> out;
+  auto of_b = b.settings.begin();
+  for (const auto& [name, value] : a.settings) {  // both are in the order of kSettings
+    const auto same =
+        std::find_if(of_b, b.settings.end(), [&](const auto& s) { return s.first == name; });
+    if (same == b.settings.end()) continue;
+    of_b = same;
+    if (value != same->second) out.push_back(fmt::format("{} {} -> {}", name, value, same->second));
+  }
+  return out;
+}
+
 std::vector<TestRates> parse_results(std::string_view text, std::string_view what) {
   std::vector<TestRates> all;
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  const auto take = [&](const json& record, size_t i) {
-    const std::string where = fmt::format("{}: record {}", what, i + 1);
+  size_t n_records = 0;
+  const auto take = [&](const json& record) {
+    const std::string where = fmt::format("{}: record {}", what, ++n_records);
+    if (n_records > kMostRecords)
+      fail("{}: expected at most {} records, got more", what, kMostRecords);
     add(parse_record(record, where), all);
   };
-  if (first != text.npos && text[first] == '[') {
-    const json records = parse_result_json(text, what);
-    if (records.size() > kMostRecords)
-      fail("{}: expected at most {} records, got {}", what, kMostRecords, records.size());
-    for (size_t i = 0; i < records.size(); ++i) take(records[i], i);
-  } else {
-    const auto lines = record_lines(text, what);
-    for (size_t i = 0; i < lines.size(); ++i) take(parse_result_json(lines[i], what), i);
+  for (const std::string_view value : json_values(text, what)) {
+    const json parsed = parse_result_json(value, what);
+    if (!parsed.is_array()) take(parsed);
+    if (parsed.is_array())
+      for (const json& record : parsed) take(record);
   }
+  const size_t first = text.find_first_not_of(kBlanks);
   if (all.empty())
     fail("{}: expected llama-bench's JSON or JSON lines (-o json), got {}", what,
          first == text.npos ? "nothing" : plumb::quoted(text.substr(first), 40));

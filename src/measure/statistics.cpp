@@ -16,18 +16,6 @@ std::vector<double> logs(std::span<const double> values) {
   return out;
 }
 
-double mean(std::span<const double> x) {
-  return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
-}
-
-// Of the mean: squared standard error.
-double squared_error(std::span<const double> x) {
-  const double middle = mean(x), n = static_cast<double>(x.size());
-  double squares = 0;
-  for (const double v : x) squares += (v - middle) * (v - middle);
-  return squares / (n - 1) / n;
-}
-
 RatioEstimate from_logs(double middle, double low, double high) {
   return {std::exp(middle), std::exp(low), std::exp(high)};
 }
@@ -113,6 +101,19 @@ RatioEstimate unpaired_ratio(std::span<const double> a, std::span<const double> 
                           of_b * of_b / static_cast<double>(b.size() - 1));
   const double half = student_t(confidence, degrees) * std::sqrt(both);
   return from_logs(middle, middle - half, middle + half);
+}
+
+double mean(std::span<const double> values) {
+  CHECK(!values.empty(), "no values");
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+double squared_error(std::span<const double> values) {
+  if (values.size() < 2) return 0;
+  const double middle = mean(values), n = static_cast<double>(values.size());
+  double squares = 0;
+  for (const double v : values) squares += (v - middle) * (v - middle);
+  return squares / (n - 1) / n;
 }
 
 double median(std::span<const double> values) {

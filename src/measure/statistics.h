@@ -27,7 +27,11 @@ RatioEstimate paired_ratio(std::span<const double> a, std::span<const double> b,
 RatioEstimate unpaired_ratio(std::span<const double> a, std::span<const double> b,
                              double confidence = kConfidence);
 
-double median(std::span<const double> values);          // of at least one
+// Of at least one.
+double mean(std::span<const double> values);
+double median(std::span<const double> values);
+// Of the mean, its square: the sample's variance over n; 0 of a single value.
+double squared_error(std::span<const double> values);
 double relative_range(std::span<const double> values);  // (largest - smallest) / median
 
 // The t that |T| exceeds with probability 1 - confidence.

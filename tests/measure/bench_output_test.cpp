@@ -32,6 +32,8 @@ BenchRecord example() {
   r.work = {.gen_bytes = 30e9};
   r.limits = {.read = 40e9};
   r.read_limits = {40e9, 39e9};
+  r.options = {.with_sampling = true, .all_logits = true, .backend = "x", .no_repack = true};
+  r.instruction_set = "avx9";
   r.model_type = "llama 7B Q4_0";
   r.model_size = 3'825'205'248;
   r.model_n_params = 6'738'415'616;
@@ -67,6 +69,9 @@ TEST(BenchOutput, Json) {
   EXPECT_EQ(j[0]["gbps"], 20.0);
   EXPECT_EQ(j[0]["limit_gbps"], 40.0);
   EXPECT_EQ(j[0]["share_of_limit"], 0.5);
+  EXPECT_EQ(j[0]["instruction_set"], "avx9");
+  for (const char* option : {"all_logits", "with_sampling", "no_repack", "warm_up"})
+    EXPECT_EQ(j[0][option], true) << option;
   EXPECT_EQ(json::parse(print("json", 0)), json::array());
 }
 

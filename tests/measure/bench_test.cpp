@@ -22,7 +22,7 @@ TEST(Bench, LogitsOfEveryTokenAreComputed) {
   Bench bench(setup, 8,
               {.repetitions = 1, .warm_up = false, .all_logits = true, .measure_limits = false});
   const auto first_row = [&](int64_t n_prompt) {
-    EXPECT_TRUE(bench.run({.n_prompt = n_prompt, .n_gen = 0, .n_depth = 0}).all_logits);
+    EXPECT_TRUE(bench.run({.n_prompt = n_prompt, .n_gen = 0, .n_depth = 0}).options.all_logits);
     const auto row = bench.engine().executable().logits(0);
     return std::vector<float>(row.begin(), row.end());
   };
