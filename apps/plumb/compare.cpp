@@ -2,8 +2,6 @@
 
 #include "measure/compare.h"
 
-#include <cstdlib>
-
 #include "base/error.h"
 #include "base/file.h"
 #include "command.h"
@@ -61,8 +59,6 @@ Round run_round(const Options& o, bool b_first) {
 }
 
 Comparison compare_commands(const Options& o) {
-  // They measure on our behalf.
-  ::setenv(kInheritedLock, inherited_lock().c_str(), 1);
   run_round(o, false);  // a warm-up: files are read, clocks rise
   std::vector<Round> rounds;
   for (int64_t i = 0; i < o.rounds; ++i) {
@@ -124,7 +120,10 @@ int compare_command(std::vector<std::string> words) {
   o.files = take_files(words);
   if (!arguments.parse(words)) return 0;
   check(o);
-  if (!o.commands.empty()) measuring.start();
+  if (!o.commands.empty()) {
+    measuring.start();
+    measuring.lend();
+  }
   const Comparison result = o.commands.empty() ? compare_files(o.files) : compare_commands(o);
   if (o.json)
     write_json(to_json(result));

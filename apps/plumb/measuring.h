@@ -18,6 +18,8 @@ class Measuring {
   void attach(Arguments& arguments);  // --wait
   // From now on until the end. Error: another command measures, unless --wait.
   void start();
+  // Commands started from now on measure on our behalf.
+  void lend() const { lock_->lend(); }
 
  private:
   std::string command_;

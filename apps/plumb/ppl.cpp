@@ -11,6 +11,7 @@
 #include "interrupt.h"
 #include "measure/kl_base.h"
 #include "measure/perplexity.h"
+#include "measuring.h"
 #include "options.h"
 #include "output.h"
 
@@ -234,6 +235,7 @@ int run(const PplOptions& options) {
 
 int ppl_command(std::vector<std::string> words) {
   PplOptions options;
+  Measuring measuring("ppl", words);
   Arguments arguments("ppl",
                       "perplexity of a text as llama.cpp counts it; against a base, what a "
                       "configuration costs in quality",
@@ -251,10 +253,12 @@ int ppl_command(std::vector<std::string> words) {
       "compares with the log-probabilities in this file; where there is none, writes it");
   arguments.flag("--json", options.json, "the same as one JSON object");
   options.model.attach(arguments);
+  measuring.attach(arguments);
   if (!arguments.parse(words)) return 0;
   if (options.kl_base && options.has_base_run())
     fail("ppl: expected one of --kl-base and --base-..., got both");
   if (options.chunks == 0) fail("--chunks: expected -1 or an integer from 1, got 0");
+  measuring.start();
   return run(options);
 }
 

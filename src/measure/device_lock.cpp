@@ -65,16 +65,32 @@ std::string holder_of(const std::string& line) {
 }
 
 void sign(int fd, std::string_view command) {
-  const std::string line =
-      process_tag(inherited_lock()) + std::string(command.substr(0, kLongestCommand)) + "\n";
+  const std::string line = process_tag(std::to_string(::getpid())) +
+                           std::string(command.substr(0, kLongestCommand)) + "\n";
   // Failures cost others the name, nothing else.
   if (::ftruncate(fd, 0) == 0) [[maybe_unused]]
     const ssize_t n = ::pwrite(fd, line.data(), line.size(), 0);
 }
 
-bool is_parents(const std::string& line) {
-  const char* parent = std::getenv(kInheritedLock);
-  return parent && *parent && line.starts_with(process_tag(parent));
+struct Lender {
+  std::string process;
+  int fd;
+};
+
+std::optional<Lender> lender() {
+  const char* text = std::getenv(kLentLock);
+  const char* colon = text ? std::strchr(text, ':') : nullptr;
+  if (!colon || colon == text) return std::nullopt;
+  return Lender{std::string(text, colon), std::atoi(colon + 1)};
+}
+
+// The descriptor came to us with the lock on it: nobody else's would be of this file and free.
+bool is_lent(const Lender& lender, const fs::path& path) {
+  struct stat ours {
+  }, named{};
+  return lender.fd > STDERR_FILENO && ::fstat(lender.fd, &ours) == 0 &&
+         ::stat(path.c_str(), &named) == 0 && ours.st_dev == named.st_dev &&
+         ours.st_ino == named.st_ino && ::flock(lender.fd, LOCK_EX | LOCK_NB) == 0;
 }
 
 }  // namespace
@@ -84,18 +100,19 @@ fs::path lock_folder() {
   return folder && *folder ? folder : "/tmp";
 }
 
-std::string inherited_lock() {
-  return std::to_string(::getpid());
-}
-
 DeviceLock::DeviceLock(std::string_view device, std::string_view command, const OnWait& on_wait,
                        const fs::path& folder) {
-  const int fd = open_lock_file(folder / fmt::format("plumb-{}.lock", device));
+  const fs::path path = folder / fmt::format("plumb-{}.lock", device);
+  const std::optional<Lender> parent = lender();
+  if (parent && is_lent(*parent, path)) return;
+  const int fd = open_lock_file(path);
   if (!lock(fd, false)) {
     const std::string line = content(fd);
     const std::string holder = holder_of(line);
-    if (is_parents(line) || !on_wait) ::close(fd);
-    if (is_parents(line)) return;
+    // Some programs close what their children should inherit: then the name must do.
+    const bool is_parents = parent && line.starts_with(process_tag(parent->process));
+    if (is_parents || !on_wait) ::close(fd);
+    if (is_parents) return;
     if (!on_wait)
       fail("{}: expected to measure alone, got company: {}; --wait waits for its end", device,
            holder);
@@ -104,6 +121,12 @@ DeviceLock::DeviceLock(std::string_view device, std::string_view command, const 
   }
   fd_ = fd;
   sign(fd, command);
+}
+
+void DeviceLock::lend() const {
+  if (fd_ < 0) return;  // what was lent to us is theirs too
+  ::fcntl(fd_, F_SETFD, 0);
+  ::setenv(kLentLock, fmt::format("{}:{}", ::getpid(), fd_).c_str(), 1);
 }
 
 DeviceLock::~DeviceLock() {

@@ -21,22 +21,24 @@ class DeviceLock {
 
   // Of a device ("cpu"), for a command as the user typed it. Where another process holds it: Error
   // with its name or, where on_wait is given, that is called once and the lock waited for. A
-  // process started by the holder with inherited_lock() in its environment shares the lock instead.
-  // Error: the file cannot be opened.
+  // process that the holder has lent the lock to shares it instead. Error: the file cannot be
+  // opened.
   DeviceLock(std::string_view device, std::string_view command, const OnWait& on_wait = {},
              const std::filesystem::path& folder = lock_folder());
   ~DeviceLock();
   DeviceLock(const DeviceLock&) = delete;
   DeviceLock& operator=(const DeviceLock&) = delete;
 
+  // Processes started from now on measure on our behalf: they hold the open file too, so that the
+  // lock lasts as long as any of them. The environment tells them.
+  void lend() const;
   bool is_inherited() const { return fd_ < 0; }
 
  private:
   int fd_ = -1;  // -1: a parent holds the lock
 };
 
-// For the environment of commands that measure on the holder's behalf.
-inline constexpr const char* kInheritedLock = "PLUMB_LOCK_HELD_BY";
-std::string inherited_lock();  // its value: this process
+// "PROCESS:DESCRIPTOR" of who lent it.
+inline constexpr const char* kLentLock = "PLUMB_LOCK_LENT_BY";
 
 }  // namespace plumb

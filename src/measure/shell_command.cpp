@@ -5,11 +5,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -21,23 +24,49 @@ namespace {
 constexpr size_t kMostOutput = size_t{64} << 20;
 constexpr size_t kLastWords = 400;
 
-class Descriptor {
+constexpr int kEndingSignals[] = {SIGINT, SIGTERM, SIGHUP};
+
+sigset_t set_of(std::initializer_list<int> signals) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : signals) sigaddset(&set, signal);
+  return set;
+}
+
+// While it lives, what ends this process ends the process group of the command first.
+class Group {
  public:
-  explicit Descriptor(int fd) : fd_(fd) {
-    if (fd < 0) fail_machine("cannot run commands: {}", std::strerror(errno));
+  Group() {
+    struct sigaction action {};
+    action.sa_handler = on_signal;
+    for (size_t i = 0; i < std::size(kEndingSignals); ++i) {
+      ::sigaction(kEndingSignals[i], nullptr, &before_[i]);
+      if (before_[i].sa_handler != SIG_IGN) ::sigaction(kEndingSignals[i], &action, nullptr);
+    }
   }
-  ~Descriptor() { close(); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  void close() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
+  ~Group() {
+    for (size_t i = 0; i < std::size(kEndingSignals); ++i)
+      ::sigaction(kEndingSignals[i], &before_[i], nullptr);
+    id_ = 0;
   }
+  Group(const Group&) = delete;
+  Group& operator=(const Group&) = delete;
+  static void set(pid_t id) { id_ = id; }
 
  private:
-  int fd_;
+  // The signal comes again, to whom it would have come without us.
+  static void on_signal(int number) {
+    if (const pid_t group = id_; group > 0) ::kill(-group, SIGTERM);
+    for (size_t i = 0; i < std::size(kEndingSignals); ++i)
+      if (kEndingSignals[i] == number) ::sigaction(number, &before_[i], nullptr);
+    ::raise(number);
+  }
+
+  static std::atomic<pid_t> id_;
+  static struct sigaction before_[std::size(kEndingSignals)];
 };
+std::atomic<pid_t> Group::id_{0};
+struct sigaction Group::before_[std::size(kEndingSignals)];
 
 // A file without a name; closed with its stream.
 struct Closer {
@@ -45,7 +74,18 @@ struct Closer {
 };
 using File = std::unique_ptr<FILE, Closer>;
 
+// The signals that plumb ignores end others, as they expect.
 pid_t spawn(const std::string& command, int out, int err) {
+  const sigset_t ending = set_of({SIGINT, SIGTERM, SIGHUP}), usual = set_of({SIGPIPE, SIGXFSZ});
+  sigset_t before;
+  ::pthread_sigmask(SIG_BLOCK, &ending, &before);  // until the group is known
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setsigmask(&attributes, &before);
+  posix_spawnattr_setsigdefault(&attributes, &usual);
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
   posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -54,8 +94,11 @@ pid_t spawn(const std::string& command, int out, int err) {
   const char* words[] = {"sh", "-c", command.c_str(), nullptr};
   pid_t pid = -1;
   const int problem =
-      ::posix_spawn(&pid, "/bin/sh", &files, nullptr, const_cast<char**>(words), environ);
+      ::posix_spawn(&pid, "/bin/sh", &files, &attributes, const_cast<char**>(words), environ);
+  if (problem == 0) Group::set(pid);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   posix_spawn_file_actions_destroy(&files);
+  posix_spawnattr_destroy(&attributes);
   if (problem != 0) fail_machine("cannot run /bin/sh: {}", std::strerror(problem));
   return pid;
 }
@@ -76,6 +119,7 @@ std::string read_all(int fd) {
 int exit_code(pid_t pid) {
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+  Group::set(0);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -99,6 +143,7 @@ std::string run_shell_command(const std::string& command, bool loud) {
   for (const int end : ends) ::fcntl(end, F_SETFD, FD_CLOEXEC);
   const File errors(std::tmpfile());
   if (!errors) fail_machine("cannot make a temporary file: {}", std::strerror(errno));
+  const Group group;
   const pid_t pid = spawn(command, write_end.get(), loud ? -1 : ::fileno(errors.get()));
   write_end.close();
   std::string output = read_all(read_end.get());

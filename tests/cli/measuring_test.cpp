@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <csignal>
+#include <fstream>
+#include <thread>
+
 #include "base/file.h"
 #include "cli.h"
 #include "measure/device_lock.h"
@@ -118,6 +122,8 @@ TEST_F(Bench, OneMeasuresAtATime) {
   expect_refused(tiny({"bench", "-p", "1", "-n", "0"}), {"somebody's benchmark", "--wait"});
   expect_refused(plumb({"probe"}), {"somebody's benchmark"});
   expect_refused(tiny({"profile"}), {"somebody's benchmark"});
+  expect_refused(tiny({"shapes"}), {"somebody's benchmark"});
+  expect_refused(tiny({"ppl", "-p", "x"}), {"somebody's benchmark"});
   expect_refused(plumb({"compare", "--run", "true", "--run", "true"}), {"somebody's benchmark"});
 }
 
@@ -170,6 +176,60 @@ TEST_F(Compare, BenchmarksAsCommands) {
       plumb({"compare", "--rounds=3", "--run", command, "--run", command + " -t 1", "--json"});
   ASSERT_EQ(f.code, 0) << f.err;
   EXPECT_EQ(Json::parse(f.out)["samples_b"], 3);
+}
+
+// A disk that is full leaves the lock's file empty.
+TEST_F(Compare, BenchmarksNeedNoNameInTheLock) {
+  const std::string command = ": >" + path("plumb-cpu.lock").string() + "; " + PLUMB_PROGRAM +
+                              " bench -p 0 -n 1 -r 1 --no-limit -o jsonl --wait -m " + model();
+  const Finished f = plumb({"compare", "--rounds=3", "--run", command, "--run", command, "--json"});
+  ASSERT_EQ(f.code, 0) << f.err;
+}
+
+// compare with a command that tells its process and stays, as a benchmark would.
+class Stays : public Cli {
+ protected:
+  void start() {
+    const std::string command = "sleep 600 & echo pid $! >&2; wait";
+    compare_ = std::make_unique<Program>(
+        PLUMB_PROGRAM, Words{"compare", "-v", "--run", command, "--run", command}, options());
+    ASSERT_TRUE(compare_->wait_for_error("pid "));
+    pid_ = std::stoi(compare_->err().substr(compare_->err().find("pid ") + 4));
+    ASSERT_TRUE(is_alive());
+  }
+  // A dead process that nobody has waited for is a zombie.
+  bool is_alive() const {
+    std::ifstream stat("/proc/" + std::to_string(pid_) + "/stat");
+    std::string number, name, state;
+    return stat >> number >> name >> state && state != "Z" && state != "X";
+  }
+  bool ends() const {
+    for (int i = 0; i < 6000 && is_alive(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return !is_alive();
+  }
+  std::unique_ptr<Program> compare_;
+  pid_t pid_ = -1;
+};
+
+TEST_F(Stays, CommandsEndWithCompare) {
+  for (const int signal : {SIGTERM, SIGHUP, SIGINT}) {
+    start();
+    compare_->signal(signal);
+    EXPECT_EQ(compare_->finish().code, signal == SIGINT ? 130 : 128 + signal);
+    EXPECT_TRUE(ends()) << signal;
+  }
+}
+
+TEST_F(Stays, TheLockStaysAsLongAsTheCommand) {
+  start();
+  compare_->signal(SIGKILL);
+  ASSERT_TRUE(is_alive());
+  expect_refused(tiny({"bench", "-p", "1", "-n", "0"}), {"plumb compare", "--wait"});
+  ::kill(pid_, SIGKILL);
+  ASSERT_TRUE(ends());
+  EXPECT_EQ(tiny({"bench", "-p", "1", "-n", "0", "--no-limit", "--wait"}).code, 0);
+  compare_->finish();
 }
 
 TEST_F(Compare, WhatCannotBeComparedIsRefused) {

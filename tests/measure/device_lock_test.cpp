@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
 #include <thread>
 
 #include "base/error.h"
@@ -90,14 +91,40 @@ TEST_F(DeviceLockTest, WaitingEndsWithTheHolder) {
   EXPECT_THAT(holder, HasSubstr("the first"));
 }
 
-TEST_F(DeviceLockTest, AChildSharesItsParentsLock) {
+class Lent : public DeviceLockTest {
+ protected:
+  ~Lent() override { ::unsetenv(kLentLock); }
+  bool is_inherited() const {
+    return DeviceLock("cpu", "plumb bench", {}, folder_.path()).is_inherited();
+  }
+};
+
+TEST_F(Lent, AChildSharesItsParentsLock) {
   const DeviceLock parent("cpu", "plumb compare", {}, folder_.path());
-  ::setenv(kInheritedLock, inherited_lock().c_str(), 1);
-  EXPECT_TRUE(DeviceLock("cpu", "plumb bench", {}, folder_.path()).is_inherited());
-  ::setenv(kInheritedLock, "1", 1);
-  EXPECT_NE(refusal(), "") << "somebody else's child";
-  ::unsetenv(kInheritedLock);
-  EXPECT_NE(refusal(), "");
+  EXPECT_NE(refusal(), "") << "not lent yet";
+  parent.lend();
+  EXPECT_TRUE(is_inherited());
+  EXPECT_EQ(::truncate(file().c_str(), 0), 0);
+  EXPECT_TRUE(is_inherited()) << "the name is not needed: a full disk has none";
+}
+
+TEST_F(Lent, TheNameWillDoWhereTheFileWasClosed) {
+  const DeviceLock parent("cpu", "plumb compare", {}, folder_.path());
+  ::setenv(kLentLock, (std::to_string(::getpid()) + ":99").c_str(), 1);
+  EXPECT_TRUE(is_inherited());
+}
+
+TEST_F(Lent, SomebodyElsesChildIsRefused) {
+  const DeviceLock parent("cpu", "plumb compare", {}, folder_.path());
+  const TempFolder elsewhere;
+  const DeviceLock other("cpu", "plumb compare", {}, elsewhere.path());
+  for (const char* value : {"1:99", "1:0", "1:-1", "1", ":", ":3", "x:y", ""}) {
+    ::setenv(kLentLock, value, 1);
+    EXPECT_NE(refusal(), "") << value;
+  }
+  other.lend();
+  ::setenv(kLentLock, ("1" + std::string(std::strchr(std::getenv(kLentLock), ':'))).c_str(), 1);
+  EXPECT_NE(refusal(), "") << "a lock of another file";
 }
 
 }  // namespace
