@@ -17,6 +17,12 @@ AnonymousMemory::AnonymousMemory(int64_t bytes) : size_(bytes) {
   data_ = static_cast<uint8_t*>(p);
 }
 
+void AnonymousMemory::prefer_large_pages() const {
+#ifdef MADV_HUGEPAGE
+  ::madvise(data_, static_cast<size_t>(size_), MADV_HUGEPAGE);
+#endif
+}
+
 AnonymousMemory::~AnonymousMemory() {
   if (data_) ::munmap(data_, static_cast<size_t>(size_));
 }

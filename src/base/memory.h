@@ -13,6 +13,9 @@ class AnonymousMemory {
   AnonymousMemory() = default;
   explicit AnonymousMemory(int64_t bytes);  // Error (machine) when the system refuses
   ~AnonymousMemory();
+  // For what is read in long streams: the system's large pages save look-ups of addresses. It may
+  // decline.
+  void prefer_large_pages() const;
   AnonymousMemory(AnonymousMemory&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
   AnonymousMemory& operator=(AnonymousMemory&& other) noexcept {

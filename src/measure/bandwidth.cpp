@@ -1,7 +1,5 @@
 #include "measure/bandwidth.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -51,9 +49,7 @@ double measure_read_bandwidth(int n_threads, std::chrono::milliseconds time) {
       std::min(wanted, available_memory_bytes() / 4) / n_threads / kPiece * kPiece;
   if (share <= 0) return 0;
   const AnonymousMemory buffer(share * n_threads);
-#ifdef MADV_HUGEPAGE
-  ::madvise(buffer.data(), static_cast<size_t>(buffer.size()), MADV_HUGEPAGE);
-#endif
+  buffer.prefer_large_pages();
   std::atomic<int64_t> bytes{0};
   std::atomic<uint64_t> sink{0};
   std::atomic<bool> again{true};

@@ -87,25 +87,42 @@ void AttendStep::run(const Worker& w) const {
 // chunk appends the positions in it first; nobody else reads them.
 void AttendStep::run_split(const Worker& w) const {
   const BatchState& batch = w.run.batch;
-  int64_t unit = 0;
-  for (const BatchState::Group& group : batch.groups) {
-    const int32_t* tokens = batch.order.data() + group.first;
-    for (int64_t head = 0; head < n_kv_heads_; ++head) {
-      const Tile tile{tokens, group.n, group.slot, head};
-      const int64_t begin = first_chunk(position_of(w, tile, 0), window_),
-                    last = position_of(w, tile, group.n - 1) / kChunkPositions;
-      bool rotated = false;
-      for (int64_t chunk = begin; chunk <= last; ++chunk) {
-        if (unit++ % w.n_threads != w.thread) continue;
-        for (int64_t t = 0; t < group.n && appends_; ++t)
-          if (position_of(w, tile, t) / kChunkPositions == chunk) append(w, tokens[t], head);
-        if (!rotated) rotate_queries(w, tile);
-        rotated = true;
-        const AttentionScratch& s = w.space().attention;
-        const Rows rows = attend_chunk(w, tile, chunk, {s.chunk_max, s.chunk_sum, s.chunk_values});
-        leave_partials(w, tile, chunk, rows);
+  const auto tile_of = [&](const BatchState::Group& group, int64_t head) {
+    return Tile{batch.order.data() + group.first, group.n, group.slot, head};
+  };
+  int64_t n_units = 0;
+  for (const BatchState::Group& group : batch.groups)
+    n_units += n_kv_heads_ * size(chunks_of(w, tile_of(group, 0)));
+  w.hand_out(n_units, 1, [&](Range units) {
+    int64_t first = 0;  // unit of the tile
+    for (const BatchState::Group& group : batch.groups)
+      for (int64_t head = 0; head < n_kv_heads_; ++head) {
+        const Tile tile = tile_of(group, head);
+        const Range chunks = chunks_of(w, tile);
+        attend_split(w, tile,
+                     {chunks.begin + std::max(units.begin - first, int64_t{0}),
+                      std::min(chunks.begin + units.end - first, chunks.end)});
+        first += size(chunks);
       }
-    }
+  });
+}
+
+// The chunks that a tile sees.
+Range AttendStep::chunks_of(const Worker& w, const Tile& tile) const {
+  return {first_chunk(position_of(w, tile, 0), window_),
+          position_of(w, tile, tile.n_tokens - 1) / kChunkPositions + 1};
+}
+
+void AttendStep::attend_split(const Worker& w, const Tile& tile, Range chunks) const {
+  if (chunks.begin >= chunks.end) return;
+  const AttentionScratch& s = w.space().attention;
+  rotate_queries(w, tile);
+  for (int64_t chunk = chunks.begin; chunk < chunks.end; ++chunk) {
+    for (int64_t t = 0; t < tile.n_tokens && appends_; ++t)
+      if (position_of(w, tile, t) / kChunkPositions == chunk)
+        append(w, tile.tokens[t], tile.kv_head);
+    const Rows rows = attend_chunk(w, tile, chunk, {s.chunk_max, s.chunk_sum, s.chunk_values});
+    leave_partials(w, tile, chunk, rows);
   }
 }
 
@@ -210,12 +227,20 @@ AttendStep::Rows AttendStep::attend_chunk(const Worker& w, const Tile& tile, int
                 end_page = (s.seen[rows.end - 1] + kPagePositions - 1) / kPagePositions;
   const std::span<const int32_t> pages = w.run.sequences.pages(tile.slot).subspan(
       static_cast<size_t>(chunk * kChunkPositions / kPagePositions));
+  const auto k = [&](int64_t p) -> const void* {
+    return w.run.cache.k(layer_, pages[static_cast<size_t>(p)], tile.kv_head);
+  };
+  const auto v = [&](int64_t p) -> const void* {
+    return w.run.cache.v(layer_, pages[static_cast<size_t>(p)], tile.kv_head);
+  };
+  // What is read after the chunk's last V: the next chunk, mostly.
+  const void* after = k(std::min(kChunkPositions / kPagePositions, std::ssize(pages) - 1));
   const bool wide = n >= kWidenRows;
   for (int64_t p = first_page; p < end_page; ++p) {
-    const void* k = w.run.cache.k(layer_, pages[static_cast<size_t>(p)], tile.kv_head);
-    if (wide) k_.widen(k, kPagePositions * head_dim_, s.page_k);
+    if (wide) k_.widen(k(p), kPagePositions * head_dim_, s.page_k);
     (wide ? f32_ : k_)
-        .scores({s.q + first * head_dim_, n, head_dim_, wide ? s.page_k : k,
+        .scores({s.q + first * head_dim_, n, head_dim_, wide ? s.page_k : k(p),
+                 p + 1 < end_page ? k(p + 1) : v(first_page),
                  s.scores + first * kChunkPositions + p * kPagePositions});
   }
   soften(w, rows, to);
@@ -224,11 +249,11 @@ AttendStep::Rows AttendStep::attend_chunk(const Worker& w, const Tile& tile, int
     for (int64_t row = first; row < rows.end; ++row)
       s.limits[row] = static_cast<int32_t>(
           std::clamp<int64_t>(s.seen[row] - p * kPagePositions, 0, kPagePositions));
-    const void* v = w.run.cache.v(layer_, pages[static_cast<size_t>(p)], tile.kv_head);
-    if (wide) v_.widen(v, kPagePositions * padded_dim_, s.page_v);
+    if (wide) v_.widen(v(p), kPagePositions * padded_dim_, s.page_v);
     (wide ? f32_ : v_)
         .values({s.scores + first * kChunkPositions + p * kPagePositions, n, s.limits + first,
-                 padded_dim_, wide ? s.page_v : v, to.values + first * padded_dim_});
+                 padded_dim_, wide ? s.page_v : v(p), p + 1 < end_page ? v(p + 1) : after,
+                 to.values + first * padded_dim_});
   }
   return rows;
 }
@@ -251,11 +276,10 @@ void AttendStep::join_chunk(const Worker& w, const Tile& tile, int64_t chunk, Ro
 
 void AttendStep::attend_tile(const Worker& w, const Tile& tile) const {
   const AttentionScratch& s = w.space().attention;
-  const int64_t begin = first_chunk(position_of(w, tile, 0), window_),
-                last = position_of(w, tile, tile.n_tokens - 1) / kChunkPositions;
+  const Range chunks = chunks_of(w, tile);
   rotate_queries(w, tile);
-  attend_chunk(w, tile, begin, {s.max, s.sum, s.values});
-  for (int64_t chunk = begin + 1; chunk <= last; ++chunk)
+  attend_chunk(w, tile, chunks.begin, {s.max, s.sum, s.values});
+  for (int64_t chunk = chunks.begin + 1; chunk < chunks.end; ++chunk)
     join_chunk(w, tile, chunk,
                attend_chunk(w, tile, chunk, {s.chunk_max, s.chunk_sum, s.chunk_values}));
   for (int64_t row = 0; row < tile.n_tokens * group_; ++row)

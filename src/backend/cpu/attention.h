@@ -62,11 +62,11 @@ struct AttendStep {
     float* sum;
     float* values;
   };
-  struct Rows {
-    int64_t begin, end;
-  };
+  using Rows = Range;
 
+  Range chunks_of(const Worker& w, const Tile& tile) const;
   void run_split(const Worker& w) const;
+  void attend_split(const Worker& w, const Tile& tile, Range chunks) const;
   void run_tiled(const Worker& w) const;
   void append(const Worker& w, int32_t token, int64_t kv_head) const;
   void rotate_queries(const Worker& w, const Tile& tile) const;

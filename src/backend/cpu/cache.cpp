@@ -23,7 +23,9 @@ int64_t Cache::bytes(const Plan& plan) {
   return saturating_mul(cache_pages(plan.options), page_bytes);
 }
 
-Cache::Cache(const Plan& plan) : layers_(layers(plan, page_bytes_)), memory_(bytes(plan)) {}
+Cache::Cache(const Plan& plan) : layers_(layers(plan, page_bytes_)), memory_(bytes(plan)) {
+  memory_.prefer_large_pages();
+}
 
 void Cache::copy_page(int32_t from, int32_t to) {
   std::memcpy(memory_.data() + to * page_bytes_, memory_.data() + from * page_bytes_,

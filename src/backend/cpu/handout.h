@@ -12,6 +12,9 @@ namespace plumb::cpu {
 struct Range {
   int64_t begin, end;
 };
+inline int64_t size(Range r) {
+  return r.end - r.begin;
+}
 
 class Handout {
  public:

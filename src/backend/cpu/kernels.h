@@ -25,16 +25,18 @@ inline constexpr int64_t kChunkPositions = 128;
 struct ScoreArgs {
   const float* q;  // [n_rows, head_dim], rotated and scaled
   int64_t n_rows, head_dim;
-  const void* k;  // the page's K
-  float* scores;  // [n_rows, kChunkPositions], this page's 64 columns
+  const void* k;     // the page's K
+  const void* next;  // what is wanted next is fetched meanwhile, as many bytes as these
+  float* scores;     // [n_rows, kChunkPositions], this page's 64 columns
 };
 struct ValueArgs {
   const float* weights;  // [n_rows, kChunkPositions], this page's columns
   int64_t n_rows;
   const int32_t* limits;  // [n_rows] positions of this page that the row sees, 0..64, not falling
   int64_t head_dim_padded;
-  const void* v;  // the page's V
-  float* sums;    // [n_rows, head_dim_padded], added to
+  const void* v;     // the page's V
+  const void* next;  // what is wanted next is fetched meanwhile, as many bytes as these
+  float* sums;       // [n_rows, head_dim_padded], added to
 };
 
 // How a pair of values of a head turns, see rotate below.

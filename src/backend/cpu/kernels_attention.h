@@ -58,17 +58,25 @@ void widen(const void* page, int64_t n, float* out) {
   for (int64_t i = 0; i < n; i += 16) Simd::store(out + i, Cache::load(from + i));
 }
 
+// Pages lie apart, so the processor cannot guess the next one.
+template <typename Value, int N>
+SIMD_INLINE void fetch(const Value* at) {
+  for (int i = 0; i < N; i += 64 / static_cast<int>(sizeof(Value))) __builtin_prefetch(at + i);
+}
+
 // P registers of positions from the first on, for R rows.
 template <typename Cache, int R, int P>
 SIMD_INLINE void score_tile(const ScoreArgs& a, int64_t row, int64_t position) {
   const float* q = a.q + row * a.head_dim;
   const auto* k = static_cast<const typename Cache::Value*>(a.k) + position;
+  const auto* next = static_cast<const typename Cache::Value*>(a.next) + position;
   F sums[R][P];
   for (int r = 0; r < R; ++r)
     for (int p = 0; p < P; ++p) sums[r][p] = Simd::zero();
   for (int64_t d = 0; d < a.head_dim; ++d) {
     F keys[P];
     for (int p = 0; p < P; ++p) keys[p] = Cache::load(k + d * kPage + 16 * p);
+    fetch<typename Cache::Value, 16 * P>(next + d * kPage);
     for (int r = 0; r < R; ++r) {
       const F query = Simd::set(q[r * a.head_dim + d]);
       for (int p = 0; p < P; ++p) sums[r][p] = Simd::fma(query, keys[p], sums[r][p]);
@@ -97,6 +105,7 @@ template <typename Cache, int R, int D>
 SIMD_INLINE void value_tile(const ValueArgs& a, int64_t row, int64_t dim) {
   const float* weights = a.weights + row * kChunkPositions;
   const auto* v = static_cast<const typename Cache::Value*>(a.v) + dim;
+  const auto* next = static_cast<const typename Cache::Value*>(a.next) + dim;
   float* to = a.sums + row * a.head_dim_padded + dim;
   F sums[R][D];
   for (int r = 0; r < R; ++r)
@@ -105,6 +114,7 @@ SIMD_INLINE void value_tile(const ValueArgs& a, int64_t row, int64_t dim) {
   for (int64_t p = 0; p < common; ++p) {
     F values[D];
     for (int d = 0; d < D; ++d) values[d] = Cache::load(v + p * a.head_dim_padded + 16 * d);
+    fetch<typename Cache::Value, 16 * D>(next + p * a.head_dim_padded);
     for (int r = 0; r < R; ++r) {
       const F weight = Simd::set(weights[r * kChunkPositions + p]);
       for (int d = 0; d < D; ++d) sums[r][d] = Simd::fma(weight, values[d], sums[r][d]);

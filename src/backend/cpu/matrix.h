@@ -44,8 +44,8 @@ struct Matrix;
 
 // What becomes of y = W x + bias.
 enum class Into {
-  set,  // to = y
-  add,  // to += y
+  set,        // to = y
+  add,        // to += y
   gate_silu,  // to = silu(to) * y
   gate_gelu   // to = gelu(to) * y
 };

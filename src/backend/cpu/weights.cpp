@@ -15,13 +15,6 @@ int64_t panels_of(const Tensor& tensor) {
   return (tensor.rows + kPanelRows - 1) / kPanelRows;
 }
 
-// Weights are read in long streams, for which the system's large pages save look-ups of addresses.
-void prefer_large_pages([[maybe_unused]] const AnonymousMemory& memory) {
-#if defined(__linux__)
-  ::madvise(memory.data(), static_cast<size_t>(memory.size()), MADV_HUGEPAGE);
-#endif
-}
-
 // Maps the pages of these bytes at once instead of by a fault every few of them, and so that what
 // is prefetched is there to be fetched. Where the system cannot, they fault.
 void map_pages([[maybe_unused]] std::span<const uint8_t> bytes) {
@@ -136,7 +129,7 @@ void Weights::load(ThreadPool& pool, const KernelSet& kernels, const CompileOpti
   for (const FormatKernel& f : kernels.formats) kernels_[f.format] = f;
   generic_ = kernels.generic;
   memory_ = AnonymousMemory(bytes());
-  prefer_large_pages(memory_);
+  memory_.prefer_large_pages();
   for (const Key key : order_) {
     const Place& place = places_.at(key);
     if (place.at < 0) continue;
