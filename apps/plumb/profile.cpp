@@ -6,7 +6,6 @@
 
 #include "base/file.h"
 #include "command.h"
-#include "measure/bandwidth.h"
 #include "measuring.h"
 #include "options.h"
 #include "output.h"
@@ -24,27 +23,25 @@ struct ProfileCommand {
 int run(const ProfileCommand& options) {
   const ProfileOptions wanted{.n_tokens = options.prompt > 0 ? options.prompt : 1,
                               .depth = options.depth,
-                              .n_batches = options.batches};
+                              .n_batches = options.batches,
+                              .limit_threads = options.model.threads()};
   EngineOptions engine_options = options.model.engine_options();
   engine_options.plan.max_batch = std::max(engine_options.plan.max_batch, wanted.n_tokens);
   std::optional<OutputFile> trace;
   if (options.trace) trace.emplace(*options.trace);
   Engine engine(options.model.path(), engine_options);
   const Profile result = profile(engine, wanted);
-  // Computing many tokens at once is not limited by reading.
-  const int n_threads = options.model.threads();
-  const double limit = wanted.n_tokens == 1 ? measure_read_bandwidth(n_threads) / 1e9 : 0;
   if (trace) {
     trace->write(to_trace(result, engine.plan()).dump());
     trace->commit();
   }
   if (options.json) {
-    nlohmann::ordered_json json = to_json(result, engine.plan(), limit);
+    nlohmann::ordered_json json = to_json(result, engine.plan());
     json["model"] = engine.file().path().string();
     json["backend"] = engine.backend().name();
     write_json(json);
   } else {
-    write_out(to_text(result, engine.plan(), limit, options.every_step));
+    write_out(to_text(result, engine.plan(), options.every_step));
   }
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -55,7 +56,9 @@ class Bench {
   BenchResult run(const BenchTest& test,
                   const std::function<void(const std::string&)>& progress = {});
 
-  Engine& engine() { return engine_; }  // as the last repetition left it
+  // As the last repetition left them.
+  Engine& engine() { return engine_; }
+  std::span<const int32_t> ids() const { return session_.ids(); }
 
  private:
   void fill_to(int64_t depth);

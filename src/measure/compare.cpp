@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "measure/machine_state.h"
 
 namespace plumb {
 namespace {

@@ -18,7 +18,6 @@ std::string_view verdict_name(Verdict verdict);  // "better", "worse", "no diffe
 inline constexpr double kLeastDifference = 0.02;  // of the ratio
 inline constexpr double kWidestRange = 0.20;      // of results that were not taken in turns
 inline constexpr size_t kFewestRuns = 3;
-inline constexpr double kBusy = 0.05;             // of the processors, taken by other programs
 inline constexpr double kUnknownMovement = 0.05;  // of a machine of which a file says nothing
 
 struct TestComparison {

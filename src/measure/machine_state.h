@@ -7,6 +7,9 @@
 
 namespace plumb {
 
+// Of the processors, taken by others: more than that, and a result is not the machine's best.
+inline constexpr double kBusy = 0.05;
+
 struct MachineState {
   double load_average = 0;  // of the last minute
   // Of the time of all processors: used by other processes, and kept back by the hypervisor. None

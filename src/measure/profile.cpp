@@ -12,13 +12,6 @@ namespace {
 
 constexpr size_t kTraces = 4;  // batches in a trace file
 
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::ranges::nth_element(values, middle);
-  return *middle;
-}
-
 // Some ids from all over the vocabulary: what they are changes no step's cost.
 std::vector<int32_t> some_ids(int64_t n, int64_t n_vocab) {
   std::vector<int32_t> ids(static_cast<size_t>(n));
@@ -27,8 +20,23 @@ std::vector<int32_t> some_ids(int64_t n, int64_t n_vocab) {
   return ids;
 }
 
-// Steps of one watched batch that ended at `end`.
-std::vector<StepProfile> steps_of(const StepTimes& times, int64_t end) {
+// Between the quartiles of `value`, at least one.
+template <typename Item>
+std::vector<Item> middle_half(std::vector<Item> items, double Item::*value) {
+  std::ranges::sort(items, {}, value);
+  const auto outside = static_cast<std::ptrdiff_t>(items.size() / 4);
+  return {items.begin() + outside, items.end() - outside};
+}
+
+int64_t last_end(const StepTimes& times) {
+  int64_t end = 0;
+  for (int t = 0; t < times.n_threads(); ++t)
+    end = std::max(end, times.at(t, times.n_steps() - 1).end);
+  return end;
+}
+
+// Of one watched batch.
+std::vector<StepProfile> steps_of(const StepTimes& times) {
   const auto first = [&](size_t step) {
     int64_t begin = times.at(0, step).begin;
     for (int t = 1; t < times.n_threads(); ++t) begin = std::min(begin, times.at(t, step).begin);
@@ -36,7 +44,7 @@ std::vector<StepProfile> steps_of(const StepTimes& times, int64_t end) {
   };
   std::vector<StepProfile> steps(times.n_steps());
   for (size_t i = 0; i < steps.size(); ++i) {
-    const int64_t next = i + 1 < steps.size() ? first(i + 1) : end;
+    const int64_t next = i + 1 < steps.size() ? first(i + 1) : last_end(times);
     double busy = 0;
     for (int t = 0; t < times.n_threads(); ++t)
       busy += static_cast<double>(times.at(t, i).busy()) / times.n_threads();
@@ -63,26 +71,23 @@ class Profiler {
 
   Profile run() {
     time();  // once to warm up
-    const size_t n_steps = engine_.plan().steps.size();
-    std::vector<std::vector<double>> walls(n_steps), waits(n_steps);
-    std::vector<double> watched, unwatched;
+    measure_limits();
+    const StateMeter meter;
+    std::vector<WatchedBatch> watched, unwatched;
     for (int64_t i = 0; i < result_.options.n_batches; ++i) {
-      unwatched.push_back(time());
+      unwatched.push_back({time(), {}});
       engine_.executable().watch(&times_);
-      watched.push_back(time());
+      watched.push_back({time(), {}});
       engine_.executable().watch(nullptr);
-      const auto steps = steps_of(times_, end_);
-      for (size_t s = 0; s < n_steps; ++s) {
-        walls[s].push_back(steps[s].wall);
-        waits[s].push_back(steps[s].waiting);
-      }
+      watched.back().steps = steps_of(times_);
       if (result_.traces.size() < kTraces) result_.traces.push_back(times_);
     }
+    result_.state = meter.state();
+    measure_limits();
     result_.n_threads = times_.n_threads();
-    result_.batch_ns = median(watched);
-    result_.unwatched_ns = median(unwatched);
-    for (size_t s = 0; s < n_steps; ++s)
-      result_.steps.push_back({median(std::move(walls[s])), median(std::move(waits[s]))});
+    summarize(std::move(unwatched), result_);
+    result_.unwatched_ns = result_.batch_ns;
+    summarize(std::move(watched), result_);
     return std::move(result_);
   }
 
@@ -91,16 +96,24 @@ class Profiler {
   double time() {
     const int64_t start = StepTimes::now();
     session_.feed(ids_);
-    end_ = StepTimes::now();
+    const int64_t end = StepTimes::now();
     session_.truncate(result_.options.depth);
-    return static_cast<double>(end_ - start);
+    const bool is_watched = times_.n_steps() > 0 && times_.at(0, 0).begin >= start;
+    ++(is_watched ? result_.watched : result_.unwatched);
+    return static_cast<double>(end - start);
+  }
+
+  void measure_limits() {
+    const int n_threads = result_.options.limit_threads;
+    if (n_threads == 0) return;
+    result_.limits_samples.push_back(measure_machine_limits(n_threads));
+    result_.limits = better_of(result_.limits, result_.limits_samples.back());
   }
 
   Engine& engine_;
   Session session_;
   std::vector<int32_t> ids_;
   StepTimes times_;
-  int64_t end_ = 0;
   Profile result_;
 };
 
@@ -112,6 +125,19 @@ int64_t rows_of(const Step& step, const Plan& plan, const ProfileOptions& option
   const bool logits_only = std::ranges::any_of(buffers_written(step), is_logits) ||
                            std::ranges::any_of(buffers_read(step), is_logits);
   return logits_only ? 1 : options.n_tokens;
+}
+
+// What the machine needs for a step, by what it needs longest for.
+struct Least {
+  double ns = 0;
+  std::string_view limit;
+};
+Least least_of(const Step& step, int64_t bytes, int64_t ops, const MachineLimits& limits) {
+  const Arithmetic arithmetic = arithmetic_of(step);
+  if (limits.read <= 0 || limits.of(arithmetic) <= 0) return {};
+  const double reads = 1e9 * static_cast<double>(bytes) / limits.read;
+  const double macs = 1e9 * static_cast<double>(ops) / 2 / limits.of(arithmetic);
+  return reads >= macs ? Least{reads, "reads"} : Least{macs, arithmetic_name(arithmetic)};
 }
 
 std::string name_of(const Step& step, GroupBy by) {
@@ -135,6 +161,20 @@ double Profile::steps_ns() const {
                          [](double sum, const StepProfile& s) { return sum + s.wall; });
 }
 
+void summarize(std::vector<WatchedBatch> batches, Profile& profile) {
+  const auto middle = middle_half(std::move(batches), &WatchedBatch::wall);
+  const auto n = static_cast<double>(middle.size());
+  profile.batch_ns = 0;
+  profile.steps.assign(middle.front().steps.size(), {});
+  for (const WatchedBatch& batch : middle) {
+    profile.batch_ns += batch.wall / n;
+    for (size_t s = 0; s < batch.steps.size(); ++s) {
+      profile.steps[s].wall += batch.steps[s].wall / n;
+      profile.steps[s].waiting += batch.steps[s].waiting / n;
+    }
+  }
+}
+
 Profile profile(Engine& engine, const ProfileOptions& options) {
   return Profiler(engine, options).run();
 }
@@ -142,18 +182,28 @@ Profile profile(Engine& engine, const ProfileOptions& options) {
 std::vector<ProfileGroup> groups_of(const Profile& profile, const Plan& plan, GroupBy by) {
   std::vector<ProfileGroup> groups;
   std::map<std::string, size_t> index;
+  std::vector<std::map<std::string_view, double>> bound;  // of each group: ns by limit
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     const Step& step = plan.steps[i];
     const std::string name = name_of(step, by);
     const auto [at, is_new] = index.emplace(name, groups.size());
     if (is_new) groups.push_back({.name = name});
+    if (is_new) bound.emplace_back();
     ProfileGroup& group = groups[at->second];
     ++group.n_steps;
     group.wall += profile.steps[i].wall;
     group.waiting += profile.steps[i].waiting;
     const int64_t n = rows_of(step, plan, profile.options), depth = profile.options.depth;
-    group.bytes += step.cost.reads(n, depth) + step.cost.writes(n);
-    group.ops += step.cost.ops(n, depth);
+    const int64_t bytes = step.cost.reads(n, depth) + step.cost.writes(n);
+    const int64_t ops = step.cost.ops(n, depth);
+    const Least least = least_of(step, bytes, ops, profile.limits);
+    group.bytes += bytes;
+    group.ops += ops;
+    group.least += least.ns;
+    auto& by_limit = bound[at->second];
+    by_limit[least.limit] += least.ns;
+    group.limit =
+        std::ranges::max_element(by_limit, {}, [](const auto& b) { return b.second; })->first;
   }
   if (by != GroupBy::step) std::ranges::sort(groups, std::greater(), &ProfileGroup::wall);
   return groups;

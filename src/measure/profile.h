@@ -1,7 +1,9 @@
 #pragma once
-// Where the time of a batch goes: every step's share, what it read in that time, and what its
-// threads spent waiting for each other. The steps are watched inside the run that `run` itself uses
-// (see backend/step_times.h), many times at the same depth; figures are medians over the batches.
+// Where the time of a batch goes: every step's share, what it read in that time, how far that is
+// from the limit that binds it, and what its threads spent waiting for each other. The steps are
+// watched inside the run that `run` itself uses (see backend/step_times.h), many times at the same
+// depth. All figures are means over the same batches, those of the middle half by their time: so
+// that they add up, and what hits a batch now and then is left out.
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -9,6 +11,8 @@
 #include <vector>
 
 #include "generate/engine.h"
+#include "measure/machine_state.h"
+#include "measure/work.h"
 
 namespace plumb {
 
@@ -16,6 +20,7 @@ struct ProfileOptions {
   int64_t n_tokens = 1;  // of a batch
   int64_t depth = 0;     // positions cached before it
   int64_t n_batches = 64;
+  int limit_threads = 0;  // measure the machine's limits with so many, before and after; 0: not
 };
 
 // Nanoseconds. A step lasts until the first thread begins the next one; `waiting` is the part in
@@ -24,14 +29,26 @@ struct StepProfile {
   double wall = 0, waiting = 0;
 };
 
+// A batch from handing it over to having its results, and the steps inside.
+struct WatchedBatch {
+  double wall = 0;
+  std::vector<StepProfile> steps;
+};
+
 struct Profile {
   ProfileOptions options;
   int n_threads = 0;
-  double batch_ns = 0;             // the whole batch, watched
-  double unwatched_ns = 0;         // the same without, in turn with it: the profile's own cost
-  std::vector<StepProfile> steps;  // as in the plan
-  std::vector<StepTimes> traces;   // of the first few batches
+  double batch_ns = 0;                 // the whole batch, watched
+  double unwatched_ns = 0;             // the same without, in turn with it: the profile's own cost
+  int64_t watched = 0, unwatched = 0;  // batches of which times were written down, and not
+  std::vector<StepProfile> steps;      // as in the plan
+  std::vector<StepTimes> traces;       // of the first few batches
+  std::vector<MachineLimits> limits_samples;  // before and after; none: not measured
+  MachineLimits limits;                       // the better of them
+  MachineState state;                         // of the machine meanwhile
+
   double steps_ns() const;
+  double unaccounted_ns() const { return batch_ns - steps_ns(); }  // before and behind the steps
   double cost() const { return unwatched_ns > 0 ? batch_ns / unwatched_ns - 1 : 0; }
 };
 
@@ -39,22 +56,27 @@ struct Profile {
 // largest batch.
 Profile profile(Engine& engine, const ProfileOptions& options);
 
+// Means over the middle half of the batches by their time: batch_ns and steps. At least one.
+void summarize(std::vector<WatchedBatch> batches, Profile& profile);
+
 // Steps that have something in common: a path, a format, a kind.
 struct ProfileGroup {
   std::string name;
   int64_t n_steps = 0;
   double wall = 0, waiting = 0;  // ns
   int64_t bytes = 0, ops = 0;    // of one batch, by the plan
+  double least = 0;              // ns that the machine needs at its limits; 0: not measured
+  std::string limit;             // that binds for most of it: "reads", "dot8", "bf16", "f32"
   double gbps() const { return wall > 0 ? static_cast<double>(bytes) / wall : 0; }
-  double gops() const { return wall > 0 ? static_cast<double>(ops) / wall : 0; }
+  double gmacs() const { return wall > 0 ? static_cast<double>(ops) / 2 / wall : 0; }
+  double share_of_limit() const { return wall > 0 ? least / wall : 0; }
 };
 enum class GroupBy { step, kind, path, format };
 // In order of time, the longest first; single steps in order of the plan.
 std::vector<ProfileGroup> groups_of(const Profile& profile, const Plan& plan, GroupBy by);
 
-// limit_gbps: the read bandwidth of these threads, 0 where it was not measured.
-std::string to_text(const Profile& profile, const Plan& plan, double limit_gbps, bool every_step);
-nlohmann::ordered_json to_json(const Profile& profile, const Plan& plan, double limit_gbps);
+std::string to_text(const Profile& profile, const Plan& plan, bool every_step);
+nlohmann::ordered_json to_json(const Profile& profile, const Plan& plan);
 
 // Trace events as Perfetto and chrome://tracing open them (JSON, microseconds).
 nlohmann::ordered_json to_trace(const Profile& profile, const Plan& plan);

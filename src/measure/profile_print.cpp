@@ -1,6 +1,8 @@
 // A profile for people, for programs, and for trace viewers.
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "measure/profile.h"
 
 namespace plumb {
@@ -14,25 +16,54 @@ double share(double part, double whole) {
   return whole > 0 ? part / whole : 0;
 }
 
-std::string line(const ProfileGroup& g, double whole, double limit_gbps) {
-  const std::string of_limit =
-      limit_gbps > 0 ? fmt::format("{:6.1f} %", 100 * g.gbps() / limit_gbps) : "";
-  return fmt::format("{:<20} {:>5} {:>10.1f} {:>7.1f} % {:>10.1f} {:>9.2f} {} {:>9.1f}\n", g.name,
-                     g.n_steps, g.wall / kMicro, 100 * share(g.wall, whole), g.waiting / kMicro,
-                     g.gbps(), of_limit, g.gops());
+double waiting(const Profile& profile) {
+  double sum = 0;
+  for (const StepProfile& s : profile.steps) sum += s.waiting;
+  return sum;
 }
 
-std::string table(const char* what, const Profile& profile, const Plan& plan, GroupBy by,
-                  double limit_gbps) {
-  std::string out =
-      fmt::format("\n{:<20} {:>5} {:>10} {:>9} {:>10} {:>9} {} {:>9}\n", what, "steps", "us",
-                  "of batch", "waiting us", "GB/s", limit_gbps > 0 ? "of limit" : "", "Gop/s");
-  for (const ProfileGroup& g : groups_of(profile, plan, by))
-    out += line(g, profile.batch_ns, limit_gbps);
+std::string line(const ProfileGroup& g, const Profile& profile) {
+  const std::string limit =
+      g.least > 0 ? fmt::format(" {:>6.1f} % of {}", 100 * g.share_of_limit(), g.limit) : "";
+  return fmt::format("{:<20} {:>5} {:>10.1f} {:>7.1f} % {:>10.1f} {:>9.2f} {:>9.1f}{}\n", g.name,
+                     g.n_steps, g.wall / kMicro, 100 * share(g.wall, profile.batch_ns),
+                     g.waiting / kMicro, g.gbps(), g.gmacs(), limit);
+}
+
+std::string table(const char* what, const Profile& profile, const Plan& plan, GroupBy by) {
+  std::string out = fmt::format("\n{:<20} {:>5} {:>10} {:>9} {:>10} {:>9} {:>9}{}\n", what, "steps",
+                                "us", "of batch", "waiting us", "GB/s", "GMAC/s",
+                                profile.limits.read > 0 ? "  share of the limit" : "");
+  for (const ProfileGroup& g : groups_of(profile, plan, by)) out += line(g, profile);
   return out;
 }
 
-ordered_json to_json(const std::vector<ProfileGroup>& groups, double whole, double limit_gbps) {
+std::string limits_text(const Profile& p) {
+  if (p.limits.read <= 0) return "";
+  const auto giga = [](double x) { return x / 1e9; };
+  std::string out =
+      fmt::format("limits    {:>10.1f} GB/s reads, GMAC/s: {:.1f} dot8, {:.1f} bf16, {:.1f} f32",
+                  giga(p.limits.read), giga(p.limits.of(Arithmetic::dot8)),
+                  giga(p.limits.of(Arithmetic::bf16)), giga(p.limits.of(Arithmetic::f32)));
+  for (const char* separator = " (reads before and after: "; const auto& sample : p.limits_samples)
+    out += fmt::format("{}{:.1f}", std::exchange(separator, ", "), giga(sample.read));
+  return out + ")\n";
+}
+
+std::string busy_text(const MachineState& state) {
+  const double others = state.others_share.value_or(0), steal = state.steal_share.value_or(0);
+  if (others <= kBusy && steal <= kBusy) return "";
+  return fmt::format(
+      "warning: the machine was busy: other programs took {:.0f} % of the processors, the "
+      "hypervisor {:.0f} %\n",
+      100 * others, 100 * steal);
+}
+
+std::string percent_of_batch(const Profile& p, double ns) {
+  return fmt::format("{:.1f} % of the batch", 100 * share(ns, p.batch_ns));
+}
+
+ordered_json to_json(const std::vector<ProfileGroup>& groups, double whole) {
   ordered_json list = ordered_json::array();
   for (const ProfileGroup& g : groups) {
     ordered_json entry{{"name", g.name},
@@ -43,54 +74,70 @@ ordered_json to_json(const std::vector<ProfileGroup>& groups, double whole, doub
                        {"bytes", g.bytes},
                        {"gbps", g.gbps()},
                        {"ops", g.ops},
-                       {"gops", g.gops()}};
-    if (limit_gbps > 0) entry["share_of_limit"] = g.gbps() / limit_gbps;
+                       {"gmacs", g.gmacs()}};
+    const bool known = g.least > 0;
+    entry["share_of_limit"] = known ? ordered_json(g.share_of_limit()) : nullptr;
+    entry["limit"] = known ? ordered_json(g.limit) : nullptr;
     list.push_back(std::move(entry));
   }
   return list;
 }
 
-double waiting(const Profile& profile) {
-  double sum = 0;
-  for (const StepProfile& s : profile.steps) sum += s.waiting;
-  return sum;
+ordered_json to_json(const MachineLimits& limits) {
+  return {{"gbps", limits.read / 1e9},
+          {"dot8_gmacs", limits.of(Arithmetic::dot8) / 1e9},
+          {"bf16_gmacs", limits.of(Arithmetic::bf16) / 1e9},
+          {"f32_gmacs", limits.of(Arithmetic::f32) / 1e9}};
+}
+
+ordered_json known(const std::optional<double>& value) {
+  return value ? ordered_json(*value) : nullptr;
 }
 
 }  // namespace
 
-std::string to_text(const Profile& p, const Plan& plan, double limit_gbps, bool every_step) {
-  const auto& [n_tokens, depth, n_batches] = p.options;
+std::string to_text(const Profile& p, const Plan& plan, bool every_step) {
+  const auto& [n_tokens, depth, n_batches, limit_threads] = p.options;
   std::string out = fmt::format(
-      "{} token{} at depth {}, {} thread{}, medians of {} batches\n"
+      "{} token{} at depth {}, {} thread{}, means of the middle half of {} batches by their time\n"
       "batch     {:>10.1f} us, {:.1f} tok/s\n"
-      "steps     {:>10.1f} us, {:.1f} % of the batch\n"
-      "waiting   {:>10.1f} us of them, a thread on average for the others\n"
+      "steps     {:>10.1f} us, {}\n"
+      "unaccounted {:>8.1f} us, {} (before and behind the steps)\n"
+      "waiting   {:>10.1f} us, {}: in steps, a thread on average for the others\n"
       "watching  {:>+10.1f} us, {:+.1f} % (in turn with batches that were not watched)\n",
       n_tokens, n_tokens == 1 ? "" : "s", depth, p.n_threads, p.n_threads == 1 ? "" : "s",
       n_batches, p.batch_ns / kMicro, share(static_cast<double>(n_tokens) * 1e9, p.batch_ns),
-      p.steps_ns() / kMicro, 100 * share(p.steps_ns(), p.batch_ns), waiting(p) / kMicro,
+      p.steps_ns() / kMicro, percent_of_batch(p, p.steps_ns()), p.unaccounted_ns() / kMicro,
+      percent_of_batch(p, p.unaccounted_ns()), waiting(p) / kMicro, percent_of_batch(p, waiting(p)),
       (p.batch_ns - p.unwatched_ns) / kMicro, 100 * p.cost());
-  out += table("kind", p, plan, GroupBy::kind, limit_gbps);
-  out += table("path", p, plan, GroupBy::path, limit_gbps);
-  out += table("format", p, plan, GroupBy::format, limit_gbps);
-  if (every_step) out += table("step", p, plan, GroupBy::step, limit_gbps);
+  out += limits_text(p) + busy_text(p.state);
+  out += table("kind", p, plan, GroupBy::kind);
+  out += table("path", p, plan, GroupBy::path);
+  out += table("format", p, plan, GroupBy::format);
+  if (every_step) out += table("step", p, plan, GroupBy::step);
   return out;
 }
 
-ordered_json to_json(const Profile& p, const Plan& plan, double limit_gbps) {
-  const auto groups = [&](GroupBy by) {
-    return to_json(groups_of(p, plan, by), p.batch_ns, limit_gbps);
-  };
+ordered_json to_json(const Profile& p, const Plan& plan) {
+  const auto groups = [&](GroupBy by) { return to_json(groups_of(p, plan, by), p.batch_ns); };
+  ordered_json samples = ordered_json::array();
+  for (const MachineLimits& sample : p.limits_samples) samples.push_back(to_json(sample));
   return {{"n_tokens", p.options.n_tokens},
           {"depth", p.options.depth},
           {"batches", p.options.n_batches},
           {"threads", p.n_threads},
           {"batch_ns", p.batch_ns},
           {"steps_ns", p.steps_ns()},
+          {"unaccounted_ns", p.unaccounted_ns()},
           {"waiting_ns", waiting(p)},
           {"unwatched_ns", p.unwatched_ns},
           {"cost", p.cost()},
-          {"limit_gbps", limit_gbps},
+          {"watched_batches", p.watched},
+          {"unwatched_batches", p.unwatched},
+          {"limits", to_json(p.limits)},
+          {"limits_samples", std::move(samples)},
+          {"other_processes_share", known(p.state.others_share)},
+          {"steal_share", known(p.state.steal_share)},
           {"by_kind", groups(GroupBy::kind)},
           {"by_path", groups(GroupBy::path)},
           {"by_format", groups(GroupBy::format)},

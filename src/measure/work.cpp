@@ -17,6 +17,27 @@ double multiply_adds(const Plan& plan, int64_t n_tokens, int64_t depth, int64_t 
   return ops / 2;
 }
 
+// Of weights, by the arithmetic that they are made for.
+using Numbers = std::array<int64_t, 3>;
+
+void count(const Step& step, Numbers& numbers) {
+  if (std::holds_alternative<Embed>(step.args)) return;  // a row is looked up
+  for (const Tensor* t : weights_of(step))
+    numbers[static_cast<size_t>(arithmetic_of(t->format))] += t->elements();
+}
+
+Arithmetic most(const Numbers& numbers) {
+  return static_cast<Arithmetic>(std::ranges::max_element(numbers) - numbers.begin());
+}
+
+PeakKernel kernel_of(Arithmetic arithmetic) {
+  const std::vector<PeakKernel> kernels = peak_kernels();
+  auto kernel = std::ranges::find(kernels, arithmetic, &PeakKernel::arithmetic);
+  if (kernel == kernels.end())
+    kernel = std::ranges::find(kernels, Arithmetic::f32, &PeakKernel::arithmetic);
+  return *kernel;
+}
+
 }  // namespace
 
 Work work_of(const Plan& plan, const BenchTest& test, int64_t n_batch, bool all_logits) {
@@ -48,24 +69,34 @@ Arithmetic arithmetic_of(Format format) {
 }
 
 Arithmetic arithmetic_of(const Plan& plan) {
-  int64_t numbers[3] = {};
-  for (const Step& step : plan.steps) {
-    if (std::holds_alternative<Embed>(step.args)) continue;  // a row is looked up
-    for (const Tensor* t : weights_of(step))
-      numbers[static_cast<size_t>(arithmetic_of(t->format))] += t->elements();
-  }
-  return static_cast<Arithmetic>(std::max_element(numbers, numbers + 3) - numbers);
+  Numbers numbers{};
+  for (const Step& step : plan.steps) count(step, numbers);
+  return most(numbers);
+}
+
+Arithmetic arithmetic_of(const Step& step) {
+  Numbers numbers{};
+  count(step, numbers);
+  return numbers == Numbers{} ? Arithmetic::f32 : most(numbers);
 }
 
 Limits measure_limits(Arithmetic arithmetic, int n_threads) {
   n_threads = std::min(n_threads, usable_processors());
-  const std::vector<PeakKernel> kernels = peak_kernels();
-  const auto of = [&](Arithmetic a) {
-    return std::ranges::find(kernels, a, &PeakKernel::arithmetic);
-  };
-  auto kernel = of(arithmetic);
-  if (kernel == kernels.end()) kernel = of(Arithmetic::f32);
-  return {measure_read_bandwidth(n_threads), measure_peak(*kernel, n_threads)};
+  return {measure_read_bandwidth(n_threads), measure_peak(kernel_of(arithmetic), n_threads)};
+}
+
+MachineLimits measure_machine_limits(int n_threads) {
+  n_threads = std::min(n_threads, usable_processors());
+  MachineLimits limits{.read = measure_read_bandwidth(n_threads)};
+  for (size_t i = 0; i < limits.macs.size(); ++i)
+    limits.macs[i] = measure_peak(kernel_of(static_cast<Arithmetic>(i)), n_threads);
+  return limits;
+}
+
+MachineLimits better_of(const MachineLimits& a, const MachineLimits& b) {
+  MachineLimits better{.read = std::max(a.read, b.read)};
+  for (size_t i = 0; i < better.macs.size(); ++i) better.macs[i] = std::max(a.macs[i], b.macs[i]);
+  return better;
 }
 
 double least_seconds(const Work& work, const Limits& limits) {

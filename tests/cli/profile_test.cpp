@@ -14,11 +14,21 @@ TEST_F(Profile, SaysWhereTheTimeGoes) {
   EXPECT_EQ(p["steps"].size(), json({"plan", "--json"})["steps"].size());
   EXPECT_GT(p["by_path"][0]["ns"], 0);
   EXPECT_GT(p["by_path"][0]["share_of_limit"], 0);
+  EXPECT_EQ(p["limits_samples"].size(), 2u);
+  EXPECT_NEAR(p["steps_ns"].get<double>() + p["unaccounted_ns"].get<double>(),
+              p["batch_ns"].get<double>(), 1);
   EXPECT_FALSE(Json::parse(read_file(trace))["traceEvents"].empty());
+
+  const Json prompt = json({"profile", "-p", "8", "-r", "2", "--json"});
+  for (const Json& step : prompt["steps"]) {
+    EXPECT_GT(step["share_of_limit"], 0) << step;
+    EXPECT_TRUE(step["limit"] == "reads" || step["limit"] == "f32") << step;
+  }
 
   const Finished text = tiny({"profile", "-p", "8", "-r", "2", "--steps"});
   EXPECT_EQ(text.code, 0) << text.err;
-  for (const char* word : {"8 tokens at depth 0", "watching", "gate_up", "dense", "layer 0"})
+  for (const char* word : {"8 tokens at depth 0", "watching", "gate_up", "dense", "layer 0",
+                           "unaccounted", "share of the limit", "GB/s reads", "before and after"})
     EXPECT_NE(text.out.find(word), std::string::npos) << word << text.out;
 }
 

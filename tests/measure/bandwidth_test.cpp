@@ -2,10 +2,31 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstring>
+#include <vector>
 
 namespace plumb {
 namespace {
+
+// As fast as the system's own search through as much memory, within what a busy machine does to
+// one and not to the other.
+TEST(Bandwidth, IsThatOfReadingMemory) {
+  const std::vector<char> memory(size_t{256} << 20, 'x');
+  double best = 0, measured = 0;
+  for (int i = 0; i < 4; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    ASSERT_EQ(std::memchr(memory.data(), 'y', memory.size()), nullptr);
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+    best = std::max(best, static_cast<double>(memory.size()) / time.count());
+    measured = std::max(measured, measure_read_bandwidth(1, std::chrono::milliseconds(20)));
+  }
+  EXPECT_LT(measured, 4 * best);
+#ifdef NDEBUG  // not where sanitizers slow us down
+  EXPECT_GT(measured, best / 6);
+#endif
+}
 
 // Wide bounds: what matters is the unit and that the time is kept to.
 TEST(Bandwidth, IsAPlausibleNumberInAShortTime) {
