@@ -73,10 +73,15 @@ fs::path default_model(const fs::path& folder) {
 
 }  // namespace
 
-fs::path model_folder() {
+std::optional<fs::path> model_folder_if_any() {
   if (const char* folder = std::getenv("PLUMB_CACHE"); folder && *folder) return folder;
   if (const char* home = std::getenv("HOME"); home && *home)
     return fs::path(home) / ".cache" / "plumb" / "models";
+  return std::nullopt;
+}
+
+fs::path model_folder() {
+  if (const auto folder = model_folder_if_any()) return *folder;
   fail("-m: expected a path, or $PLUMB_CACHE or $HOME to say where models are, got neither");
 }
 

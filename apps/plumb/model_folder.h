@@ -3,12 +3,14 @@
 // ~/.cache/plumb/models); without -m the only model there, else the one used last.
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 namespace plumb {
 
 // Error: neither $PLUMB_CACHE nor $HOME says where it is.
 std::filesystem::path model_folder();
+std::optional<std::filesystem::path> model_folder_if_any();  // none instead
 
 // `name` "": none was given. Error: no such model, none at all (with how to get one), or several to
 // choose from.

@@ -33,6 +33,14 @@ std::optional<Probe> kept_probe(const fs::path& file) {
   }
 }
 
+// "": there is no folder for it.
+fs::path file_to_keep() {
+  const std::optional<fs::path> folder = model_folder_if_any();
+  if (folder) return *folder / probe_file_name(processor_name(), usable_processors());
+  warn("not kept: expected $PLUMB_CACHE or $HOME to say where, got neither");
+  return {};
+}
+
 void keep(const Probe& probe, const fs::path& file) {
   try {
     fs::create_directories(file.parent_path());
@@ -72,6 +80,13 @@ std::string to_text(const Probe& p, int64_t age) {
     out += fmt::format("{:>7} {:>12.1f} {:>14.1f} {:>14} {:>14.1f}\n", r.threads, r.read_gbps,
                        r.dot8_gmacs, r.bf16_gmacs ? fmt::format("{:.1f}", *r.bf16_gmacs) : "-",
                        r.f32_gmacs);
+  for (const ProbeRow& r : p.rows)
+    if (r.is_disturbed())
+      out += fmt::format(
+          "\ndisturbed: with {} thread{} other programs took {:.0f} % of the processors, the "
+          "hypervisor {:.0f} %; --again measures anew",
+          r.threads, r.threads == 1 ? "" : "s", 100 * r.others_share.value_or(0),
+          100 * r.steal_share.value_or(0));
   return out + fmt::format("\ndot8 {}; {}f32 {}\n", printable(p.dot8),
                            p.bf16.empty() ? "" : "bf16 " + printable(p.bf16) + "; ",
                            printable(p.f32));
@@ -91,20 +106,20 @@ int probe_command(std::vector<std::string> words) {
       "The result is kept beside the models, for this kind of processor and number of them.\n");
   if (!arguments.parse(words)) return 0;
 
-  const fs::path file = model_folder() / probe_file_name(processor_name(), usable_processors());
-  std::optional<Probe> probe = again ? std::nullopt : kept_probe(file);
+  const fs::path file = file_to_keep();
+  std::optional<Probe> probe = again || file.empty() ? std::nullopt : kept_probe(file);
   const bool kept = probe.has_value();
   if (!kept) {
     measuring.start();
     probe = measure_probe([](int n) { detail("{} threads", n); });
-    keep(*probe, file);
+    if (!file.empty()) keep(*probe, file);
   }
   const int64_t age = std::max<int64_t>(0, static_cast<int64_t>(std::time(nullptr)) - probe->time);
   if (!json) return write_out(to_text(*probe, age)), 0;
   auto out = to_json(*probe);
   out["age_seconds"] = age;
   out["kept"] = kept;
-  out["file"] = file.string();
+  out["file"] = file.empty() ? nullptr : nlohmann::ordered_json(file.string());
   write_json(out);
   return 0;
 }

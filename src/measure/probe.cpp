@@ -7,6 +7,7 @@
 #include "base/machine.h"
 #include "measure/bandwidth.h"
 #include "measure/json_input.h"
+#include "measure/machine_state.h"
 
 namespace plumb {
 namespace {
@@ -25,7 +26,10 @@ std::vector<int> thread_counts(int most) {
   return counts;
 }
 
-ProbeRow measure_row(const std::vector<PeakKernel>& kernels, int n) {
+constexpr int kMostTries = 3;
+
+ProbeRow measure_once(const std::vector<PeakKernel>& kernels, int n) {
+  const StateMeter meter;
   ProbeRow row{.threads = n, .read_gbps = measure_read_bandwidth(n) / 1e9};
   for (const PeakKernel& kernel : kernels) {
     const double gmacs = measure_peak(kernel, n) / 1e9;
@@ -33,7 +37,30 @@ ProbeRow measure_row(const std::vector<PeakKernel>& kernels, int n) {
     if (kernel.arithmetic == Arithmetic::bf16) row.bf16_gmacs = gmacs;
     if (kernel.arithmetic == Arithmetic::f32) row.f32_gmacs = gmacs;
   }
+  const MachineState state = meter.state();
+  row.others_share = state.others_share;
+  row.steal_share = state.steal_share;
   return row;
+}
+
+ProbeRow measure_row(const std::vector<PeakKernel>& kernels, int n) {
+  ProbeRow row = measure_once(kernels, n);
+  for (int i = 1; i < kMostTries && row.is_disturbed(); ++i)
+    row = better_of(row, measure_once(kernels, n));
+  return row;
+}
+
+double disturbance(const ProbeRow& row) {
+  return row.others_share.value_or(0) + row.steal_share.value_or(0);
+}
+
+std::optional<double> share_field(const json& row, const char* name, std::string_view what) {
+  if (!row.contains(name) || row[name].is_null()) return std::nullopt;  // kept by an older plumb
+  return number_field(row, name, 0, 1, what);
+}
+
+ordered_json known(const std::optional<double>& value) {
+  return value ? ordered_json(*value) : nullptr;
 }
 
 const json& array_field(const json& object, const char* name, size_t most, std::string_view what) {
@@ -50,11 +77,26 @@ ProbeRow parse_row(const json& j, std::string_view what) {
                .read_gbps = rate("read_gbps"),
                .dot8_gmacs = rate("dot8_gmacs"),
                .f32_gmacs = rate("f32_gmacs")};
+  row.others_share = share_field(j, "other_processes_share", what);
+  row.steal_share = share_field(j, "steal_share", what);
   if (!j.contains("bf16_gmacs") || !j["bf16_gmacs"].is_null()) row.bf16_gmacs = rate("bf16_gmacs");
   return row;
 }
 
 }  // namespace
+
+bool ProbeRow::is_disturbed() const {
+  return others_share.value_or(0) > kBusy || steal_share.value_or(0) > kBusy;
+}
+
+ProbeRow better_of(const ProbeRow& a, const ProbeRow& b) {
+  ProbeRow best = disturbance(b) < disturbance(a) ? b : a;
+  best.read_gbps = std::max(a.read_gbps, b.read_gbps);
+  best.dot8_gmacs = std::max(a.dot8_gmacs, b.dot8_gmacs);
+  best.f32_gmacs = std::max(a.f32_gmacs, b.f32_gmacs);
+  best.bf16_gmacs = std::max(a.bf16_gmacs, b.bf16_gmacs);
+  return best;
+}
 
 Probe measure_probe(const std::function<void(int threads)>& progress) {
   const std::vector<PeakKernel> kernels = peak_kernels();
@@ -91,8 +133,11 @@ ordered_json to_json(const Probe& p) {
     rows.push_back({{"threads", r.threads},
                     {"read_gbps", r.read_gbps},
                     {"dot8_gmacs", r.dot8_gmacs},
-                    {"bf16_gmacs", r.bf16_gmacs ? ordered_json(*r.bf16_gmacs) : nullptr},
-                    {"f32_gmacs", r.f32_gmacs}});
+                    {"bf16_gmacs", known(r.bf16_gmacs)},
+                    {"f32_gmacs", r.f32_gmacs},
+                    {"other_processes_share", known(r.others_share)},
+                    {"steal_share", known(r.steal_share)},
+                    {"disturbed", r.is_disturbed()}});
   return {{"processor", p.processor},
           {"processors", p.processors},
           {"time", p.time},

@@ -20,7 +20,13 @@ struct ProbeRow {
   double read_gbps;                  // 10^9 bytes per second
   double dot8_gmacs, f32_gmacs;      // 10^9 multiply-adds per second
   std::optional<double> bf16_gmacs;  // none: no instruction for it
+  // Of the processors meanwhile, as in MachineState; none: not told.
+  std::optional<double> others_share = {}, steal_share = {};
+  // Something else ran: less than the machine can.
+  bool is_disturbed() const;
 };
+// The better of both in each figure, and the state of the quieter time.
+ProbeRow better_of(const ProbeRow& a, const ProbeRow& b);
 
 struct Probe {
   std::string processor;
@@ -31,7 +37,8 @@ struct Probe {
   std::vector<ProbeRow> rows;   // 1, 2, 4, ... threads and one for each processor
 };
 
-// progress: called before each row.
+// A row during which the machine was busy is measured up to three times. progress: called before
+// each row.
 Probe measure_probe(const std::function<void(int threads)>& progress = {});
 
 // A file name for the machine: the same processor and number of them, the same name.

@@ -250,6 +250,18 @@ TEST_F(Compare, WhatCannotBeComparedIsRefused) {
   expect_refused(plumb({"compare", "--run", good, "--run", "echo '| md |'"}), {"-o json"});
 }
 
+TEST_F(Probing, NeedsNoFolder) {
+  ProgramOptions nowhere = options();
+  nowhere.environment["HOME"] = nowhere.environment["PLUMB_CACHE"] = "";
+  const Finished f = run_program(PLUMB_PROGRAM, {"probe", "--json"}, "", nowhere);
+  ASSERT_EQ(f.code, 0) << f.err;
+  EXPECT_THAT(f.err, HasSubstr("not kept"));
+  const Json j = Json::parse(f.out);
+  EXPECT_TRUE(j["file"].is_null());
+  EXPECT_EQ(j["kept"], false);
+  EXPECT_TRUE(j["threads"][0].contains("other_processes_share"));
+}
+
 TEST_F(Probing, IsKeptUntilMeasuredAgain) {
   const Json first = Json::parse(plumb({"probe", "--json"}).out);
   EXPECT_EQ(first["kept"], false);

@@ -19,7 +19,7 @@ Probe example() {
           .dot8 = "vpdpbusd, 512 bits",
           .bf16 = "",
           .f32 = "vfmadd, 512 bits",
-          .rows = {{1, 40.5, 200, 50, std::nullopt}, {2, 45, 400, 100, 210.0}}};
+          .rows = {{1, 40.5, 200, 50, std::nullopt, 0.2, 0.0}, {2, 45, 400, 100, 210.0}}};
 }
 
 std::string refusal(const json& j) {
@@ -38,6 +38,30 @@ TEST(ProbeFile, HoldsWhatWasMeasured) {
   EXPECT_EQ(p.rows[1].bf16_gmacs, 210.0);
   EXPECT_FALSE(p.rows[0].bf16_gmacs);
   EXPECT_EQ(p.caches[1].shared_by, 2);
+}
+
+TEST(ProbeFile, SaysWhatWasDisturbed) {
+  json j = to_json(example());
+  EXPECT_EQ(j["threads"][0]["disturbed"], true);
+  EXPECT_EQ(j["threads"][1]["disturbed"], false);
+  EXPECT_TRUE(j["threads"][1]["other_processes_share"].is_null());
+  EXPECT_EQ(parse_probe(j.dump(), "x").rows[0].others_share, 0.2);
+  j["threads"][0].erase("other_processes_share");
+  EXPECT_FALSE(parse_probe(j.dump(), "x").rows[0].others_share) << "of an older plumb";
+  j["threads"][0]["steal_share"] = 2;
+  EXPECT_THAT(refusal(j), HasSubstr("steal_share"));
+}
+
+TEST(Probe, TheBetterOfTwo) {
+  const ProbeRow busy{1, 50, 90, 30, 7.0, 0.4, 0.0}, quiet{1, 40, 100, 20, std::nullopt, 0.01, 0.0};
+  for (const ProbeRow& best : {better_of(busy, quiet), better_of(quiet, busy)}) {
+    EXPECT_EQ(best.read_gbps, 50);
+    EXPECT_EQ(best.dot8_gmacs, 100);
+    EXPECT_EQ(best.f32_gmacs, 30);
+    EXPECT_EQ(best.bf16_gmacs, 7);
+    EXPECT_FALSE(best.is_disturbed());
+  }
+  EXPECT_TRUE(busy.is_disturbed());
 }
 
 TEST(ProbeFile, RefusesWhatIsNone) {
