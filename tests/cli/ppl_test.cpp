@@ -1,9 +1,11 @@
 // ppl: the whole command on a tiny model.
 
 #include <cmath>
+#include <cstdio>
 
 #include "base/file.h"
 #include "cli.h"
+#include "support/smollm2.h"
 
 namespace plumb::test {
 namespace {
@@ -64,6 +66,36 @@ TEST_F(Ppl, AgainstARecord) {
   EXPECT_NEAR(compared["ppl_base"].get<double>(), recorded["ppl"].get<double>(), 1e-2);
   expect_refused(tiny({"ppl", "-f", text(), "-c", "16", "--kl-base", base}),
                  {base, "tokens of a window", "expected 16", "got 32"});
+}
+
+// The numbers of docs/correctness.md: the cpu backend as users run it, on the real model, beside
+// what llama.cpp computed for the same windows.
+TEST_F(Ppl, OfARealModelAndText) {
+  const std::filesystem::path model = smollm2_path(),
+                              texts = std::filesystem::path(PLUMB_SOURCE_DIR) /
+                                      "../shared/fixtures/text";
+#ifndef NDEBUG
+  GTEST_SKIP() << "minutes under a sanitizer; the release build runs it";
+#endif
+  const auto text = texts / "ppl_1k.txt";
+  for (const auto& needed : {model, text})
+    if (!std::filesystem::exists(needed)) GTEST_SKIP() << "needs " << needed;
+  const auto data = Json::parse(
+      read_file(std::filesystem::path(PLUMB_TEST_DATA) / "correctness/perplexity.json"));
+  const Json& expected = data["texts"]["ppl_1k.txt"];
+  const Finished f =
+      plumb({"ppl", "-m", model.string(), "-f", text.string(), "-c", "512", "--json"});
+  ASSERT_EQ(f.code, 0) << f.err;
+  const Json got = Json::parse(f.out);
+  const double ppl = got["ppl"], exact = expected["exact"], theirs = expected["q4_1"];
+  std::printf(
+      "perplexity %.4f, %+.2f %% of llama.cpp's of exact weights, %+.2f %% of its of this "
+      "file\n",
+      ppl, 100 * (ppl / exact - 1), 100 * (ppl / theirs - 1));
+  EXPECT_EQ(got["windows"], expected["windows"]);
+  EXPECT_EQ(got["tokens"], expected["tokens"]);
+  EXPECT_NEAR(ppl, exact, 0.005 * exact);
+  EXPECT_LT(std::abs(ppl / exact - 1), std::abs(theirs / exact - 1)) << "nearer than llama.cpp";
 }
 
 TEST_F(Ppl, WhatCannotBeMeasured) {
