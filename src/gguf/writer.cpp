@@ -1,7 +1,9 @@
 #include "gguf/writer.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <fstream>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -105,6 +107,14 @@ void Writer::add(std::string_view key, std::span<const float> values) {
   add_numbers(key, ValueType::f32, values);
 }
 
+void Writer::add(std::string_view key, const std::vector<bool>& values) {
+  begin_pair(key);
+  put_type(pairs_, ValueType::array);
+  put_type(pairs_, ValueType::boolean);
+  put<uint64_t>(pairs_, values.size());
+  for (const bool value : values) put<uint8_t>(pairs_, value);
+}
+
 void Writer::copy(const Metadata& from, std::string_view key) {
   const std::optional<std::span<const uint8_t>> raw = from.raw(key);
   CHECK(raw, "no key {} to copy", key);
@@ -114,14 +124,25 @@ void Writer::copy(const Metadata& from, std::string_view key) {
 
 void Writer::add_tensor(std::string_view name, Format format, std::vector<int64_t> ne,
                         std::span<const uint8_t> data) {
+  add_tensor(name, format, std::move(ne), std::vector<uint8_t>(data.begin(), data.end()),
+             static_cast<int64_t>(data.size()));
+}
+
+void Writer::add_hole(std::string_view name, Format format, std::vector<int64_t> ne) {
+  const int64_t size = format_bytes(format, n_elements(ne));
+  add_tensor(name, format, std::move(ne), {}, size);
+}
+
+void Writer::add_tensor(std::string_view name, Format format, std::vector<int64_t> ne,
+                        std::vector<uint8_t> data, int64_t size) {
   const int64_t columns = ne.empty() ? 1 : ne[0];
   CHECK(columns % format_info(format).block_elems == 0, "tensor {}: rows of {} in blocks of {}",
         name, columns, format_info(format).block_elems);
-  const auto expected = static_cast<size_t>(format_bytes(format, n_elements(ne)));
-  CHECK(data.size() == expected, "tensor {}: {} bytes, expected {}", name, data.size(), expected);
+  const int64_t expected = format_bytes(format, n_elements(ne));
+  CHECK(size == expected, "tensor {}: {} bytes, expected {}", name, size, expected);
   CHECK(ne.size() <= 4, "tensor {}: {} dimensions", name, ne.size());
   CHECK(names_.emplace(name).second, "tensor {} twice", name);
-  tensors_.push_back({std::string(name), format, std::move(ne), {data.begin(), data.end()}});
+  tensors_.push_back({std::string(name), format, std::move(ne), std::move(data), size});
 }
 
 void Writer::add_tensor(std::string_view name, Format format, std::vector<int64_t> ne,
@@ -135,7 +156,7 @@ void Writer::add_tensor(std::string_view name, Format format, std::vector<int64_
   add_tensor(name, format, std::move(ne), data);
 }
 
-std::string Writer::bytes() const {
+std::string Writer::header() const {
   std::string out = "GGUF";
   put<uint32_t>(out, 3);
   put<uint64_t>(out, tensors_.size());
@@ -148,10 +169,16 @@ std::string Writer::bytes() const {
     for (const int64_t dim : t.ne) put(out, static_cast<uint64_t>(dim));
     put(out, static_cast<uint32_t>(t.format));
     put(out, offset);
-    offset = (offset + t.data.size() + alignment_ - 1) / alignment_ * alignment_;
+    offset = (offset + static_cast<uint64_t>(t.size) + alignment_ - 1) / alignment_ * alignment_;
   }
   pad(out, alignment_);
+  return out;
+}
+
+std::string Writer::bytes() const {
+  std::string out = header();
   for (const Tensor& t : tensors_) {
+    CHECK(t.data.size() == static_cast<size_t>(t.size), "tensor {} is a hole", t.name);
     out.append(t.data.begin(), t.data.end());
     pad(out, alignment_);
   }
@@ -159,7 +186,23 @@ std::string Writer::bytes() const {
 }
 
 void Writer::write(const std::filesystem::path& path) const {
-  write_file(path, bytes());
+  const bool whole = std::all_of(tensors_.begin(), tensors_.end(), [](const Tensor& t) {
+    return t.data.size() == static_cast<size_t>(t.size);
+  });
+  if (whole) return write_file(path, bytes());
+  const std::string first = header();
+  write_file(path, first);
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  auto at = static_cast<int64_t>(first.size());
+  for (const Tensor& t : tensors_) {
+    file.seekp(at);
+    file.write(reinterpret_cast<const char*>(t.data.data()),
+               static_cast<std::streamsize>(t.data.size()));
+    at = (at + t.size + alignment_ - 1) / alignment_ * alignment_;
+  }
+  if (!file.flush()) fail("{}: expected a file that can be written", path.string());
+  file.close();
+  std::filesystem::resize_file(path, static_cast<uintmax_t>(at));
 }
 
 }  // namespace plumb::gguf

@@ -30,6 +30,7 @@ class Writer {
   void add(std::string_view key, std::span<const std::string> values);
   void add(std::string_view key, std::span<const int32_t> values);
   void add(std::string_view key, std::span<const float> values);
+  void add(std::string_view key, const std::vector<bool>& values);
   void copy(const Metadata& from,
             std::string_view key);  // any value, as it stands; must exist (CHECK)
 
@@ -39,6 +40,10 @@ class Writer {
   // Encodes floats into the format (which must have an encoder).
   void add_tensor(std::string_view name, Format format, std::vector<int64_t> ne,
                   std::span<const float> values);
+
+  // A tensor without data, for files whose shapes are all that is wanted: zeros that take no room
+  // on the disk. Only with write().
+  void add_hole(std::string_view name, Format format, std::vector<int64_t> ne);
 
   std::string bytes() const;  // the whole file
   void write(const std::filesystem::path& path) const;
@@ -54,7 +59,11 @@ class Writer {
     Format format;
     std::vector<int64_t> ne;
     std::vector<uint8_t> data;
+    int64_t size;  // of the data, or of the hole
   };
+  void add_tensor(std::string_view name, Format format, std::vector<int64_t> ne,
+                  std::vector<uint8_t> data, int64_t size);
+  std::string header() const;
   uint32_t alignment_;
   uint64_t n_pairs_ = 0;
   std::string pairs_;

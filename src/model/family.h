@@ -72,7 +72,15 @@ void multiply_factors(Rope& rope, const std::vector<float>& factors);
 std::vector<float> read_factors(const Keys& keys, TensorTable& tensors, const std::string& name,
                                 int64_t n);
 
+// expert_count and what goes with it: router, gate, up (or both fused) and down of all experts,
+// with optional biases. The shared expert's width and tensors, into `moe`.
+MoeFfn read_moe_ffn(const Keys& keys, TensorTable& tensors, const ModelDesc& desc, int64_t layer,
+                    RouterRule rule, Activation activation);
+void read_shared_expert(const Keys& keys, TensorTable& tensors, const ModelDesc& desc,
+                        int64_t layer, MoeFfn& moe);
+
 // families/
 ModelDesc read_llama(const Keys& keys, TensorTable& tensors);
+ModelDesc read_qwen3moe(const Keys& keys, TensorTable& tensors);
 
 }  // namespace plumb

@@ -13,6 +13,7 @@ struct Family {
 };
 constexpr Family kFamilies[] = {
     {"llama", read_llama},
+    {"qwen3moe", read_qwen3moe},
 };
 
 std::string joined(const std::vector<std::string>& names) {
@@ -61,6 +62,24 @@ Tensor part_of(const Tensor& whole, int64_t first, int64_t n) {
   return part;
 }
 
+namespace {
+
+void add_dense(const DenseFfn& f, auto add) {
+  add({&f.gate, &f.up, &f.down, &f.gate_bias, &f.up_bias, &f.down_bias});
+}
+
+void add_ffn(const Ffn& ffn, auto add) {
+  if (const auto* dense = std::get_if<DenseFfn>(&ffn)) return add_dense(*dense, add);
+  const auto& f = std::get<MoeFfn>(ffn);
+  add({&f.router, &f.router_bias, &f.router_norm, &f.expert_norm, &f.gate.weight, &f.gate.bias});
+  if (f.up.weight.name != f.gate.weight.name) add({&f.up.weight});  // else fused
+  add({&f.up.bias, &f.down.weight, &f.down.bias, &f.expert_scale, &f.shared_gate,
+       &f.routed_post_norm, &f.shared_post_norm});
+  if (f.shared) add_dense(*f.shared, add);
+}
+
+}  // namespace
+
 std::vector<const Tensor*> tensors_of(const ModelDesc& desc) {
   std::vector<const Tensor*> all;
   const auto add = [&](std::initializer_list<const Tensor*> some) {
@@ -77,11 +96,7 @@ std::vector<const Tensor*> tensors_of(const ModelDesc& desc) {
         },
         layer.mixer);
     add({&layer.ffn_norm, &layer.post_ffn_norm});
-    std::visit(
-        [&](const DenseFfn& f) {
-          add({&f.gate, &f.up, &f.down, &f.gate_bias, &f.up_bias, &f.down_bias});
-        },
-        layer.ffn);
+    add_ffn(layer.ffn, add);
   }
   add({&desc.final_norm, &desc.head_bias});
   if (!desc.tied_head) add({&desc.head});

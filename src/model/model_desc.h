@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -74,9 +75,11 @@ struct Attention {
   Tensor sinks;           // optional [n_heads]: a score without a value in each head's softmax
 };
 
+// What becomes of a gate g and its partner u: the activation of g, times u.
 enum class Activation {
-  silu,  // x / (1 + e^-x)
-  gelu   // x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
+  silu,           // g / (1 + e^-g)
+  gelu,           // g/2 (1 + tanh(sqrt(2/pi) (g + 0.044715 g^3)))
+  clamped_swiglu  // gpt-oss: g to at most 7, u to within +-7; g / (1 + e^(-1.702 g)) * (u + 1)
 };
 std::string_view activation_name(Activation activation);
 
@@ -86,11 +89,42 @@ struct DenseFfn {
   Tensor gate_bias, up_bias, down_bias;  // optional
 };
 
+// One matrix of every expert: expert e has rows [e * stride + first, that + rows) of the weight.
+// Where gate and up are stored fused, both name the same weight.
+struct ExpertStack {
+  Tensor weight;  // [columns, n_experts * stride]
+  Tensor bias;    // optional [rows, n_experts]
+  int64_t rows = 0, first = 0, stride = 0;
+};
+
+// How the weights of a token's experts follow from the router's logits.
+enum class RouterRule {
+  softmax_top,  // p = softmax over all experts; the largest p, divided by max(their sum, 2^-14)
+  top_softmax   // the largest logits; softmax over these alone
+};
+
+// Mixture of experts (Shazeer et al. 2017): the sum over a token's n_used experts of weight *
+// down(activation(gate, up)), plus that of a shared expert, which every token uses.
+struct MoeFfn {
+  int64_t n_experts = 0, n_used = 0;
+  RouterRule rule = RouterRule::softmax_top;
+  Activation activation = Activation::silu;
+  Tensor router, router_bias;  // [n_embd, n_experts], optional [n_experts]
+  Tensor router_norm;          // optional [n_embd]: of the router's input, instead of ffn_norm
+  float router_scale = 1;      // of the logits
+  Tensor expert_norm;          // optional [n_embd]: of the experts' input, instead of ffn_norm
+  ExpertStack gate, up, down;
+  Tensor expert_scale;             // optional [n_experts]: of each expert's weight
+  std::optional<DenseFfn> shared;  // reads ffn_norm
+  Tensor shared_gate;              // optional [n_embd]: the shared one counts sigmoid(it . input)
+  Tensor routed_post_norm, shared_post_norm;  // optional [n_embd]: of either part before their sum
+};
+
 // x += mixer(norm(x; mixer_norm)); x += ffn(norm(x; ffn_norm)); x *= output_scale. Where there are
-// post norms, what is added is normed first. Other mixers (gated delta net) and FFNs (mixture of
-// experts) join the variants.
+// post norms, what is added is normed first. Other mixers (gated delta net)
+// join the variant.
 using Mixer = std::variant<Attention>;
-using Ffn = std::variant<DenseFfn>;
+using Ffn = std::variant<DenseFfn, MoeFfn>;
 struct Layer {
   Tensor mixer_norm;  // [n_embd]
   Mixer mixer;

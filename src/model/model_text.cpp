@@ -41,6 +41,13 @@ std::string text_of(const DenseFfn& f) {
   return fmt::format("dense ffn: {} wide, {}", f.gate.rows, activation_name(f.activation));
 }
 
+std::string text_of(const MoeFfn& f) {
+  return fmt::format(
+      "experts: {} of {}, each {} wide, {}{}", f.n_used, f.n_experts, f.gate.rows,
+      activation_name(f.activation),
+      f.shared ? fmt::format(", and a shared one {} wide", f.shared->gate.rows) : "");
+}
+
 std::string text_of(const Layer& layer) {
   const auto text = [](const auto& block) { return text_of(block); };
   return std::visit(text, layer.mixer) + " · " + std::visit(text, layer.ffn);
@@ -49,7 +56,7 @@ std::string text_of(const Layer& layer) {
 }  // namespace
 
 std::string_view activation_name(Activation activation) {
-  constexpr std::string_view kNames[] = {"silu", "gelu"};
+  constexpr std::string_view kNames[] = {"silu", "gelu", "clamped swiglu"};
   return kNames[static_cast<size_t>(activation)];
 }
 

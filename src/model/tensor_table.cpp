@@ -1,5 +1,10 @@
 #include "model/tensor_table.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+
 #include "base/error.h"
 #include "base/text.h"
 
@@ -18,32 +23,38 @@ std::string shape_text(const gguf::TensorView& t) {
 TensorTable::TensorTable(const gguf::File& file) : file_(file) {}
 
 Tensor TensorTable::matrix(const std::string& name, int64_t columns, int64_t rows) {
-  return take(name, columns, rows, 2, true);
+  return take(name, {columns, rows}, true);
 }
 Tensor TensorTable::vector(const std::string& name, int64_t columns) {
-  return take(name, columns, 1, 1, true);
+  return take(name, {columns}, true);
 }
 Tensor TensorTable::optional_matrix(const std::string& name, int64_t columns, int64_t rows) {
-  return take(name, columns, rows, 2, false);
+  return take(name, {columns, rows}, false);
 }
 Tensor TensorTable::optional_vector(const std::string& name, int64_t columns) {
-  return take(name, columns, 1, 1, false);
+  return take(name, {columns}, false);
+}
+Tensor TensorTable::matrices(const std::string& name, int64_t columns, int64_t rows, int64_t n) {
+  return take(name, {columns, rows, n}, true);
 }
 
-Tensor TensorTable::take(const std::string& name, int64_t columns, int64_t rows, int n_dims,
+bool TensorTable::has(const std::string& name) const {
+  return file_.find_tensor(name).has_value();
+}
+
+Tensor TensorTable::take(const std::string& name, std::initializer_list<int64_t> shape,
                          bool required) {
   const std::string file = file_.path().string();
-  const std::string expected =
-      n_dims == 2 ? fmt::format("[{}, {}]", columns, rows) : fmt::format("[{}]", columns);
+  const std::string expected = fmt::format("[{}]", fmt::join(shape, ", "));
   const auto view = file_.find_tensor(name);
   if (!view) {
     if (required)
       fail("{}: tensor {}: expected shape {}, got no such tensor", file, name, expected);
     return {};
   }
-  const bool same =
-      view->ne[0] == columns && view->ne[1] == rows && view->ne[2] == 1 && view->ne[3] == 1;
-  if (!same)
+  std::array<int64_t, 4> ne{1, 1, 1, 1};
+  std::copy(shape.begin(), shape.end(), ne.begin());
+  if (!std::equal(ne.begin(), ne.end(), view->ne.begin()))
     fail("{}: tensor {}: expected shape {}, got {}", file, name, expected, shape_text(*view));
   const FormatInfo& format = format_info(view->format);
   if (!format.decode)
@@ -52,7 +63,7 @@ Tensor TensorTable::take(const std::string& name, int64_t columns, int64_t rows,
         "the size",
         file, name, format.name);
   used_.insert(name);
-  return {name, view->format, columns, rows, view->data};
+  return {name, view->format, ne[0], ne[1] * ne[2], view->data};
 }
 
 int64_t TensorTable::rows_of(const std::string& name, int64_t columns) const {

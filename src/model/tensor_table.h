@@ -2,6 +2,7 @@
 // The tensors of a file as a family reads them: by name, with the shape it expects. What no family
 // asked for is an error, because a weight that is silently ignored ruins answers.
 
+#include <initializer_list>
 #include <set>
 #include <string>
 #include <string_view>
@@ -21,6 +22,9 @@ class TensorTable {
   Tensor optional_matrix(const std::string& name, int64_t columns,
                          int64_t rows);  // empty where the file has none
   Tensor optional_vector(const std::string& name, int64_t columns);
+  // n matrices one after another, [columns, rows, n] in the file: n * rows rows.
+  Tensor matrices(const std::string& name, int64_t columns, int64_t rows, int64_t n);
+  bool has(const std::string& name) const;
 
   // The number of rows of a matrix with `columns` columns, where the file is the only source for
   // it.
@@ -32,7 +36,7 @@ class TensorTable {
   void finish() const;
 
  private:
-  Tensor take(const std::string& name, int64_t columns, int64_t rows, int n_dims, bool required);
+  Tensor take(const std::string& name, std::initializer_list<int64_t> shape, bool required);
   const gguf::File& file_;
   std::set<std::string, std::less<>> used_;
 };

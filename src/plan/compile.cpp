@@ -111,6 +111,53 @@ class Compiler {
                layer.output_scale);
   }
 
+  void add_ffn(const MoeFfn& f, const Layer& layer) {
+    const BufferId logits = buffer("router logits", f.n_experts + (f.shared_gate ? 1 : 0));
+    const BufferId chosen = buffer("chosen", 2 * f.n_used),
+                   gated = buffer("experts gated", f.n_used * f.gate.rows);
+    const auto own_norm = [&](const Tensor& own) { return norm(own ? own : layer.ffn_norm); };
+    Route route{.from = residual_,
+                .logits = logits,
+                .shared = -1,
+                .norm = norm(layer.ffn_norm),
+                .router_norm = own_norm(f.router_norm),
+                .scale = f.router_scale,
+                .router = f.router,
+                .bias = f.router_bias,
+                .shared_gate = f.shared_gate,
+                .shared_ffn = {}};
+    ExpertDownAdd down{.from = gated,
+                       .chosen = chosen,
+                       .to = residual_,
+                       .n_experts = f.n_experts,
+                       .n_used = f.n_used,
+                       .down = f.down,
+                       .shared_down = {},
+                       .shared_bias = {}};
+    // Sums that are normed or scaled afterwards stop at buffers of their own, see add_output.
+    AddBranches branches{{}, norm(layer.post_ffn_norm), residual_, layer.output_scale};
+    down.adds = !layer.post_ffn_norm && !f.routed_post_norm && layer.output_scale == 1;
+    if (!down.adds) {
+      down.to = buffer("branch", desc_.n_embd);
+      branches.branches.push_back({down.to, norm(f.routed_post_norm)});
+    }
+    if (f.shared) {
+      route.shared = down.shared = buffer("shared gated", f.shared->gate.rows);
+      route.shared_ffn = *f.shared;
+      if (f.shared_gate) down.logits = logits;
+      down.shared_to = down.adds ? residual_ : buffer("shared branch", desc_.n_embd);
+      down.shared_down = f.shared->down;
+      down.shared_bias = f.shared->down_bias;
+      if (!down.adds) branches.branches.push_back({down.shared_to, norm(f.shared_post_norm)});
+    }
+    add("route", Path::router, route);
+    add("experts gate up", Path::routed_experts,
+        ExpertGateUp{residual_, logits, gated, chosen, own_norm(f.expert_norm), f.n_experts,
+                     f.n_used, f.rule, f.activation, f.gate, f.up, f.expert_scale});
+    add("experts down", Path::routed_experts, down);
+    if (!down.adds) add("experts add", Path::routed_experts, branches);
+  }
+
   // What a block adds to the residual stream. A projection cannot norm its own sums, nor scale what
   // others have added: then the sums stop at a buffer of their own.
   void add_output(std::string_view what, Path path, BufferId from, const Tensor& weight,

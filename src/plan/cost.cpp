@@ -29,6 +29,24 @@ int64_t all_weight_bytes(const Step& step) {
   return bytes;
 }
 
+// The bytes of one expert, and its share of a bias.
+int64_t expert_bytes(const ExpertStack& s) {
+  return s.rows * s.weight.row_bytes() + (s.bias ? s.bias.row_bytes() : 0);
+}
+
+// Takes the stacks out of what every batch reads and computes, and puts the chosen experts in.
+void count_experts(std::initializer_list<const ExpertStack*> stacks, int64_t n_experts,
+                   int64_t n_used, Cost& cost) {
+  for (const ExpertStack* s : stacks) {
+    cost.expert_bytes += expert_bytes(*s);
+    cost.weight_bytes -= n_experts * expert_bytes(*s);
+    cost.ops_per_token -= 2 * (n_experts - n_used) * s->rows * s->weight.columns;
+    if (s->bias) cost.ops_per_token -= 2 * s->bias.elements();  // a vector per expert
+  }
+  cost.n_used = n_used;
+  cost.n_experts = n_experts;
+}
+
 int64_t columns_of(const Plan& plan, const std::vector<BufferId>& buffers) {
   int64_t columns = 0;
   for (const BufferId id : buffers) columns += plan.buffers[static_cast<size_t>(id)].columns;
@@ -63,6 +81,21 @@ std::vector<const Tensor*> weights_of(const Step& step) {
                  [&](const GateUp& s) {
                    add({&s.gate, &s.up, &s.gate_bias, &s.up_bias, &s.norm.weight});
                  },
+                 [&](const Route& s) {
+                   const DenseFfn& f = s.shared_ffn;
+                   add({&s.router, &s.bias, &s.router_norm.weight, &s.shared_gate, &f.gate, &f.up,
+                        &f.gate_bias, &f.up_bias});
+                   if (f.gate && s.norm.weight.name != s.router_norm.weight.name)
+                     add({&s.norm.weight});
+                 },
+                 [&](const ExpertGateUp& s) {
+                   add({&s.gate.weight, &s.gate.bias, &s.norm.weight, &s.expert_scale});
+                   if (s.up.weight.name != s.gate.weight.name) add({&s.up.weight});
+                   add({&s.up.bias});
+                 },
+                 [&](const ExpertDownAdd& s) {
+                   add({&s.down.weight, &s.down.bias, &s.shared_down, &s.shared_bias});
+                 },
                  [&](const Head& s) {
                    add({&s.weight, &s.bias, &s.norm.weight});
                  },
@@ -70,6 +103,34 @@ std::vector<const Tensor*> weights_of(const Step& step) {
              },
              step.args);
   return all;
+}
+
+std::vector<WeightUse> weight_uses(const Step& step) {
+  std::vector<WeightUse> uses;
+  for (const Tensor* t : weights_of(step)) uses.push_back({t, t->bytes(), step.path});
+  const auto chosen = [&](const ExpertStack& s, int64_t n_used, int64_t n_experts) {
+    for (WeightUse& use : uses)
+      if (use.tensor->name == s.weight.name || (s.bias && use.tensor->name == s.bias.name))
+        use.bytes_per_token = use.tensor->bytes() / n_experts * n_used;
+  };
+  const auto shared = [&](std::initializer_list<const Tensor*> tensors) {
+    for (WeightUse& use : uses)
+      if (std::find(tensors.begin(), tensors.end(), use.tensor) != tensors.end())
+        use.path = Path::shared_expert;
+  };
+  if (const auto* s = std::get_if<Embed>(&step.args))
+    uses[0].bytes_per_token = s->table.row_bytes();
+  if (const auto* s = std::get_if<Route>(&step.args)) {
+    const DenseFfn& f = s->shared_ffn;
+    shared({&s->shared_gate, &f.gate, &f.up, &f.gate_bias, &f.up_bias, &s->norm.weight});
+  }
+  if (const auto* s = std::get_if<ExpertGateUp>(&step.args))
+    for (const ExpertStack* stack : {&s->gate, &s->up}) chosen(*stack, s->n_used, s->n_experts);
+  if (const auto* s = std::get_if<ExpertDownAdd>(&step.args)) {
+    chosen(s->down, s->n_used, s->n_experts);
+    shared({&s->shared_down, &s->shared_bias});
+  }
+  return uses;
 }
 
 std::vector<BufferId> buffers_read(const Step& step) {
@@ -89,6 +150,17 @@ std::vector<BufferId> buffers_read(const Step& step) {
                           return read;
                         },
                         [](const GateUp& s) { return std::vector{s.from}; },
+                        [](const Route& s) { return std::vector{s.from}; },
+                        [](const ExpertGateUp& s) {
+                          return std::vector{s.from, s.logits};
+                        },
+                        [](const ExpertDownAdd& s) {
+                          std::vector ids{s.from, s.chosen};
+                          if (s.shared >= 0) ids.push_back(s.shared);
+                          if (s.logits >= 0) ids.push_back(s.logits);
+                          if (s.adds) ids.push_back(s.to);
+                          return ids;
+                        },
                         [](const Head& s) { return std::vector{s.from}; },
                         [](const Pick& s) { return std::vector{s.from}; },
                     },
@@ -104,6 +176,19 @@ std::vector<BufferId> buffers_written(const Step& step) {
                         [](const ProjectAdd& s) { return std::vector{s.residual}; },
                         [](const AddBranches& s) { return std::vector{s.residual}; },
                         [](const GateUp& s) { return std::vector{s.to}; },
+                        [](const Route& s) {
+                          std::vector ids{s.logits};
+                          if (s.shared >= 0) ids.push_back(s.shared);
+                          return ids;
+                        },
+                        [](const ExpertGateUp& s) {
+                          return std::vector{s.to, s.chosen};
+                        },
+                        [](const ExpertDownAdd& s) {
+                          std::vector ids{s.to};
+                          if (s.shared >= 0 && s.shared_to != s.to) ids.push_back(s.shared_to);
+                          return ids;
+                        },
                         [](const Head& s) { return std::vector{s.to}; },
                         [](const Pick&) { return std::vector<BufferId>{}; },
                     },
@@ -116,6 +201,10 @@ Cost cost_of(const Plan& plan, const Step& step) {
   cost.read_per_token = columns_of(plan, buffers_read(step)) * kF32;
   cost.write_per_token = columns_of(plan, buffers_written(step)) * kF32;
   cost.ops_per_token = matrix_ops(step);
+  if (const auto* s = std::get_if<ExpertGateUp>(&step.args))
+    count_experts({&s->gate, &s->up}, s->n_experts, s->n_used, cost);
+  if (const auto* s = std::get_if<ExpertDownAdd>(&step.args))
+    count_experts({&s->down}, s->n_experts, s->n_used, cost);
   if (const auto* embed =
           std::get_if<Embed>(&step.args)) {  // one row of the table per token, and no arithmetic
     cost.weight_bytes = 0;
@@ -137,9 +226,9 @@ Cost cost_of(const Plan& plan, const Step& step) {
 }
 
 std::string_view kind_name(const StepArgs& args) {
-  constexpr std::string_view kNames[] = {"embed",          "project",     "attend",
-                                         "merge_partials", "project_add", "add_branches",
-                                         "gate_up",        "head",        "pick"};
+  constexpr std::string_view kNames[] = {
+      "embed",   "project", "attend",         "merge_partials",  "project_add", "add_branches",
+      "gate_up", "route",   "expert_gate_up", "expert_down_add", "head",        "pick"};
   static_assert(std::size(kNames) == std::variant_size_v<StepArgs>);
   return kNames[args.index()];
 }
@@ -172,7 +261,9 @@ int64_t Cost::seen(int64_t n, int64_t depth, int64_t window) {
 }
 
 int64_t Cost::reads(int64_t n, int64_t depth) const {
-  return saturating_add(weight_bytes,
+  const int64_t experts =
+      saturating_mul(std::min(saturating_mul(n, n_used), n_experts), expert_bytes);
+  return saturating_add(saturating_add(weight_bytes, experts),
                         saturating_add(saturating_mul(n, read_per_token),
                                        saturating_mul(seen(n, depth, window), read_per_position)));
 }

@@ -114,6 +114,48 @@ struct GateUp {
   Tensor gate_bias, up_bias;  // optional
 };
 
+// logits[t] = scale * (W router_norm(from[t])) + bias; where there is a shared expert gate: one
+// more column, its logit. And the shared expert's first half: shared[t] = activation(W gate n) * (W
+// up n), n = norm(from[t]). The router's activations are f32: rounded ones would choose other
+// experts.
+struct Route {
+  BufferId from, logits;  // [token, n_embd] -> [token, n_experts] or [token, n_experts + 1]
+  BufferId shared;        // [token, shared width], or -1: no shared expert
+  Norm norm, router_norm;
+  float scale = 1;
+  Tensor router, bias;  // bias optional
+  Tensor shared_gate;   // optional [n_embd]
+  DenseFfn shared_ffn;  // gate, up and their biases
+};
+
+// The n_used experts of each token by its logits, and their first halves:
+// to[t, i * rows + r] = activation(W gate_e n + bias)[r] * (W up_e n + bias)[r], n = norm(from[t]),
+// e the i-th chosen. chosen[t] = their numbers (by falling logit, the lower number first on ties),
+// then their weights.
+struct ExpertGateUp {
+  BufferId from, logits;
+  BufferId to, chosen;  // [token, n_used * gate.rows], [token, 2 * n_used]
+  Norm norm;
+  int64_t n_experts, n_used;
+  RouterRule rule;
+  Activation activation;
+  ExpertStack gate, up;
+  Tensor expert_scale;  // optional [n_experts]
+};
+
+// to[t] += sum over i of weight_i * (W down_e from[t, i] + bias_e);
+// shared_to[t] += weight * (W shared_down shared[t] + bias), the weight being sigmoid(the last
+// column of logits), or 1 where the shared expert has no gate. What is not added to is set.
+struct ExpertDownAdd {
+  BufferId from, chosen;
+  BufferId shared = -1, logits = -1;  // -1: no shared expert; no gate
+  BufferId to, shared_to = -1;        // both the residual, or buffers of their own
+  bool adds = true;
+  int64_t n_experts, n_used;
+  ExpertStack down;
+  Tensor shared_down, shared_bias;
+};
+
 // logits[r] = cap(W norm(from[token of row r]) + bias)
 struct Head {
   BufferId from, to;  // [token, n_embd] -> [logits, n_vocab]
@@ -129,7 +171,7 @@ struct Pick {
 };
 
 using StepArgs = std::variant<Embed, Project, Attend, MergePartials, ProjectAdd, AddBranches,
-                              GateUp, Head, Pick>;
+                              GateUp, Route, ExpertGateUp, ExpertDownAdd, Head, Pick>;
 std::string_view kind_name(const StepArgs& args);  // "embed", "project", ...
 
 // Which part of the model a step's bytes belong to.
@@ -149,18 +191,21 @@ std::string_view path_name(Path path);
 // Bytes and operations (a multiply-add is two) of a step for n tokens of a sequence that holds p
 // positions already. Token i sees p + i + 1 positions, its own included, or the window's if those
 // are fewer; together n tokens see seen(n, p) = n p + n (n + 1) / 2 without a window.
-//   reads  = weight_bytes + n * read_per_token + seen * read_per_position
+//   reads  = weight_bytes + experts(n) * expert_bytes + n * read_per_token
+//            + seen * read_per_position
 //   writes = n * write_per_token
 //   ops    = n * ops_per_token + seen * ops_per_position
-// Weights are read once per batch; activations count once per read and write; each token counts
-// the cached positions it sees (a backend that serves several tokens from one read reads less).
-// Sums saturate at INT64_MAX.
+// experts(n) = min(n * n_used, n_experts): exact for one token, else the most that n tokens can
+// choose. Weights are read once per batch; activations count once per read and write; each token
+// counts the cached positions it sees (a backend that serves several tokens from one read reads
+// less). Sums saturate at INT64_MAX.
 struct Cost {
   int64_t weight_bytes = 0;
   int64_t read_per_token = 0, read_per_position = 0;
   int64_t write_per_token = 0;
   int64_t ops_per_token = 0, ops_per_position = 0;
   int64_t window = 0;  // 0: none
+  int64_t expert_bytes = 0, n_used = 0, n_experts = 0;
 
   static int64_t seen(int64_t n_tokens, int64_t depth, int64_t window = 0);
   int64_t reads(int64_t n_tokens, int64_t depth) const;
@@ -177,6 +222,14 @@ struct Step {
 };
 std::vector<const Tensor*> weights_of(
     const Step& step);  // matrices, norms and biases that the step reads
+// The weights of a step and how many of their bytes one decoded token reads: all, one row of a
+// table, or the chosen experts; by the part of the model they belong to.
+struct WeightUse {
+  const Tensor* tensor;
+  int64_t bytes_per_token;
+  Path path;
+};
+std::vector<WeightUse> weight_uses(const Step& step);
 // Formats of the step's matrices, each once: "Q4_1", "Q4_1+Q6_K"; "" where it has none.
 std::string formats_of(const Step& step);
 std::vector<BufferId> buffers_read(const Step& step);

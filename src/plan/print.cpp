@@ -20,10 +20,11 @@ std::pair<int64_t, int64_t> shape_of(const Step& step) {
   return shape;
 }
 
-// Weight bytes that one decoded token reads: all of the step's, or one row of an embedding.
+// Weight bytes that one decoded token reads.
 int64_t weights_per_token(const Step& step) {
-  return std::holds_alternative<Embed>(step.args) ? step.cost.read_per_token
-                                                  : step.cost.weight_bytes;
+  int64_t bytes = 0;
+  for (const WeightUse& use : weight_uses(step)) bytes += use.bytes_per_token;
+  return bytes;
 }
 
 struct Totals {
@@ -35,16 +36,15 @@ struct Totals {
 Totals totals_of(const Plan& plan, int64_t n_tokens, int64_t depth) {
   Totals t;
   for (const Step& step : plan.steps) {
-    const int64_t bytes = weights_per_token(step);
-    t.weight_bytes += bytes;
-    t.by_path[step.path] += bytes;
+    for (const auto& [tensor, bytes, path] : weight_uses(step)) {
+      t.weight_bytes += bytes;
+      t.by_path[path] += bytes;
+      t.by_format[format_info(tensor->format).name] += bytes;
+    }
     t.kv_per_position += step.cost.read_per_position;
     t.reads = saturating_add(t.reads, step.cost.reads(n_tokens, depth));
     t.writes = saturating_add(t.writes, step.cost.writes(n_tokens));
     t.ops = saturating_add(t.ops, step.cost.ops(n_tokens, depth));
-    for (const Tensor* w : weights_of(step))
-      t.by_format[format_info(w->format).name] +=
-          std::holds_alternative<Embed>(step.args) ? w->row_bytes() : w->bytes();
   }
   return t;
 }
@@ -66,13 +66,13 @@ int64_t weight_bytes_per_token(const Plan& plan) {
 
 std::string to_text(const Plan& plan, int64_t n_tokens, int64_t depth) {
   std::string out =
-      fmt::format("{:<20} {:<10} {:<10} {:>14} {:>12} {:>12} {:>12} {:>12}\n", "step", "path",
+      fmt::format("{:<24} {:<14} {:<10} {:>14} {:>12} {:>12} {:>12} {:>12}\n", "step", "path",
                   "format", "rows x columns", "weights B", "read B", "written B", "ops");
   for (const Step& step : plan.steps) {
     const auto [rows, columns] = shape_of(step);
-    out += fmt::format("{:<20} {:<10} {:<10} {:>14} {:>12} {:>12} {:>12} {:>12}\n", step.name,
+    out += fmt::format("{:<24} {:<14} {:<10} {:>14} {:>12} {:>12} {:>12} {:>12}\n", step.name,
                        path_name(step.path), formats_of(step),
-                       rows ? fmt::format("{} x {}", rows, columns) : "", step.cost.weight_bytes,
+                       rows ? fmt::format("{} x {}", rows, columns) : "", weights_per_token(step),
                        step.cost.reads(n_tokens, depth), step.cost.writes(n_tokens),
                        step.cost.ops(n_tokens, depth));
   }
@@ -83,9 +83,9 @@ std::string to_text(const Plan& plan, int64_t n_tokens, int64_t depth) {
   out += fmt::format("one token: weights {}, cache {} B per position\n",
                      human_bytes(t.weight_bytes), t.kv_per_position);
   for (const auto& [path, bytes] : t.by_path)
-    out += fmt::format("  {:<10} {}\n", path_name(path), human_bytes(bytes));
+    out += fmt::format("  {:<14} {}\n", path_name(path), human_bytes(bytes));
   for (const auto& [format, bytes] : t.by_format)
-    out += fmt::format("  {:<10} {}\n", format, human_bytes(bytes));
+    out += fmt::format("  {:<14} {}\n", format, human_bytes(bytes));
   return out;
 }
 

@@ -1,11 +1,12 @@
 #pragma once
-// Tiny models that differ in what a llama file may contain; llama.cpp's logits for each are test
+// Tiny models that differ in what a file may contain; llama.cpp's logits for each are test
 // data (tests/data/correctness/tiny, made by tools/make_tiny_reference.py from the files that
 // write_tiny_models writes).
 
 #include <string>
 #include <vector>
 
+#include "support/model_shapes.h"
 #include "support/tiny_model.h"
 
 namespace plumb::test {
@@ -14,10 +15,12 @@ struct TinyCase {
   std::string name;
   TinyOptions options;
   float linear_rope_factor = 0;  // 0: no scaling
+  std::string shape = {};        // of model_shapes() instead of the options
+  double bound = 1e-4;           // of the difference from llama.cpp's logits
 };
 
 inline std::vector<TinyCase> tiny_cases() {
-  return {
+  std::vector<TinyCase> cases = {
       {"plain", {.seed = 11}},
       {"llama3",
        {.n_heads = 4,
@@ -30,9 +33,19 @@ inline std::vector<TinyCase> tiny_cases() {
       {"biases", {.n_layers = 3, .n_heads = 2, .n_kv_heads = 2, .biases = true, .seed = 13}},
       {"linear_rope", {.vocab = TinyVocab::spm, .seed = 14}, 4},
   };
+  const auto shape = [&](const char* name, const char* of, double bound) {
+    TinyCase& c = cases.emplace_back();
+    c.name = name;
+    c.shape = of;
+    c.bound = bound;
+  };
+  // Bounds: twice the distance that an exact evaluation has to llama.cpp.
+  shape("qwen3moe", "tiny-qwen3moe", 3.4e-4);
+  return cases;
 }
 
 inline gguf::Writer tiny_case_model(const TinyCase& c) {
+  if (!c.shape.empty()) return random_model(model_shape(c.shape));
   gguf::Writer writer = tiny_llama(c.options);
   if (c.linear_rope_factor > 0) {
     writer.add("llama.rope.scaling.type", "linear");

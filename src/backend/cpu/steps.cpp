@@ -223,6 +223,14 @@ class StepCompiler {
     return out;
   }
 
+  CompiledStep step(const Route&) const { unknown(); }
+  CompiledStep step(const ExpertGateUp&) const { unknown(); }
+  CompiledStep step(const ExpertDownAdd&) const { unknown(); }
+  [[noreturn]] void unknown() const {
+    fail("cpu: {}: expected a step that this backend knows, got {}", plan_.steps[index_].name,
+         kind_name(plan_.steps[index_].args));
+  }
+
   HeadStep step(const Head& s) const {
     HeadStep out{input(s.from, s.norm), weights_.matrix(s.weight, s.bias), buffer(s.to),
                  s.logit_cap};

@@ -158,15 +158,23 @@ void ReferenceExecutable::step(const AddBranches& s) {
   }
 }
 
+void ReferenceExecutable::gate_and_up(Activation activation, const Biased& gate, const Biased& up,
+                                      int64_t n, Matrix x, RowsOut to) const {
+  const int64_t rows = gate.first.rows;
+  std::vector<float> ups(static_cast<size_t>(n * rows));
+  multiply(gate.first, gate.second, n, x, to.data, to.stride, stop_);
+  multiply(up.first, up.second, n, x, ups.data(), rows, stop_);
+  for (int64_t t = 0; t < n; ++t)
+    for (int64_t i = 0; i < rows; ++i) {
+      float& value = to.data[t * to.stride + i];
+      value = gated(activation, value, ups[static_cast<size_t>(t * rows + i)]);
+    }
+}
+
 void ReferenceExecutable::step(const GateUp& s) {
   const std::vector<float> x = normed_rows(s.norm, s.from, all_rows_);
-  const Matrix input{x.data(), columns(s.from)};
-  const int64_t n = columns(s.to);
-  std::vector<float> up(static_cast<size_t>(n_tokens() * n));
-  float* gate = row(s.to, 0);
-  multiply(s.gate, s.gate_bias, n_tokens(), input, gate, n, stop_);
-  multiply(s.up, s.up_bias, n_tokens(), input, up.data(), n, stop_);
-  for (size_t i = 0; i < up.size(); ++i) gate[i] = activated(s.activation, gate[i]) * up[i];
+  gate_and_up(s.activation, {s.gate, s.gate_bias}, {s.up, s.up_bias}, n_tokens(),
+              {x.data(), columns(s.from)}, {row(s.to, 0), columns(s.to)});
 }
 
 void ReferenceExecutable::step(const Head& s) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/reference/math.h"
 #include "backend/sequences.h"
 #include "base/memory.h"
 
@@ -37,6 +38,9 @@ class ReferenceExecutable final : public Executable {
   void step(const ProjectAdd& s);
   void step(const AddBranches& s);
   void step(const GateUp& s);
+  void step(const Route& s);
+  void step(const ExpertGateUp& s);
+  void step(const ExpertDownAdd& s);
   void step(const Head& s);
   void step(const Pick& s);
 
@@ -46,6 +50,14 @@ class ReferenceExecutable final : public Executable {
   float* row(BufferId id, int64_t index) {
     return buffers_[static_cast<size_t>(id)].data() + index * columns(id);
   }
+  // to[t] = activation(gate.first x[t] + gate.second, up.first x[t] + up.second) for n rows
+  using Biased = std::pair<const Tensor&, const Tensor&>;
+  struct RowsOut {
+    float* data;
+    int64_t stride;
+  };
+  void gate_and_up(Activation activation, const Biased& gate, const Biased& up, int64_t n, Matrix x,
+                   RowsOut to) const;
   std::vector<float> normed_rows(const Norm& norm, BufferId from, const std::vector<int64_t>& rows);
   uint8_t* cached(const Attend& s, bool is_v, int32_t page, int64_t kv_head, int64_t offset);
   void append_to_cache(const Attend& s, int64_t token);

@@ -1,6 +1,8 @@
 #include "backend/reference/math.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numbers>
 
 namespace plumb::reference {
 
@@ -38,6 +40,13 @@ float activated(Activation activation, float x) {
 
 double capped(double x, float c) {
   return static_cast<double>(c) * std::tanh(x / static_cast<double>(c));
+}
+
+float gated(Activation activation, float gate, float up) {
+  if (activation != Activation::clamped_swiglu) return activated(activation, gate) * up;
+  const double g = std::min(static_cast<double>(gate), 7.0);
+  const double u = std::clamp(static_cast<double>(up), -7.0, 7.0);
+  return static_cast<float>(g / (1 + std::exp(-1.702 * g)) * (u + 1));
 }
 
 void rotate(const Rope& rope, int64_t position, float* head) {

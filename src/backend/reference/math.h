@@ -18,10 +18,19 @@ void rms_norm(std::span<const float> x, std::span<const float> weight, float eps
               std::span<float> out);
 
 float sigmoid(float x);
-// See Activation.
+// See Activation, all but clamped_swiglu.
 float activated(Activation activation, float x);
 // c tanh(x / c)
 double capped(double x, float c);
+// The activation of a gate and its partner.
+float gated(Activation activation, float gate, float up);
+
+// Which experts a token uses, by falling logit and rising number, and what each counts.
+struct Choice {
+  std::vector<int32_t> experts;
+  std::vector<double> weights;
+};
+Choice choose_experts(RouterRule rule, std::span<const float> logits, int64_t n_used);
 
 // Turns one head by its position: (x0, x1) -> (x0 cos - x1 sin, x0 sin + x1 cos) for every pair of
 // the layout.

@@ -1,0 +1,343 @@
+#include "support/model_shapes.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <regex>
+
+#include "base/error.h"
+#include "support/random_blocks.h"
+#include "support/tiny_model.h"
+
+namespace plumb::test {
+namespace {
+
+class Builder {
+ public:
+  Builder(const ModelShape& shape, const WeightTypes& types, uint64_t seed, bool holes)
+      : s_(shape), types_(types), random_(seed), holes_(holes) {
+    for (const auto& [pattern, format] : types.rules) rules_.emplace_back(pattern, format);
+  }
+
+  gguf::Writer build() {
+    add_keys();
+    n_vocab_ = add_vocabulary();
+    matrix("token_embd.weight", {s_.n_embd, n_vocab_}, 1.5f);
+    for (int64_t i = 0; i < s_.n_layers + s_.n_mtp; ++i) add_layer(i);
+    norm("output_norm.weight", s_.n_embd);
+    if (!s_.tied) matrix("output.weight", {s_.n_embd, n_vocab_}, 2);
+    return std::move(writer_);
+  }
+
+ private:
+  bool has_delta_nets() const { return s_.k_heads > 0; }
+  bool is_recurrent(int64_t layer) const {
+    return has_delta_nets() && layer < s_.n_layers && (layer + 1) % s_.interval != 0;
+  }
+
+  void size(std::string_view key, int64_t value) {
+    writer_.add(fmt::format("{}.{}", s_.architecture, key), static_cast<uint32_t>(value));
+  }
+  void number(std::string_view key, float value) {
+    writer_.add(fmt::format("{}.{}", s_.architecture, key), value);
+  }
+
+  void add_keys() {
+    writer_.add("general.architecture", s_.architecture);
+    writer_.add("general.name", s_.name + " (random)");
+    size("block_count", s_.n_layers + s_.n_mtp);
+    size("context_length", s_.n_context);
+    size("embedding_length", s_.n_embd);
+    size("attention.head_count", s_.n_heads);
+    size("attention.head_count_kv", s_.n_kv_heads);
+    size("attention.key_length", s_.head_dim);
+    size("attention.value_length", s_.head_dim);
+    size("rope.dimension_count", s_.rope_dims ? s_.rope_dims : s_.head_dim);
+    number("attention.layer_norm_rms_epsilon", s_.eps);
+    number("rope.freq_base", s_.rope_base);
+    if (s_.n_ff) size("feed_forward_length", s_.n_ff);
+    if (s_.n_experts) add_expert_keys();
+    if (has_delta_nets()) add_delta_net_keys();
+    if (s_.n_mtp) size("nextn_predict_layers", s_.n_mtp);
+  }
+
+  void add_expert_keys() {
+    size("expert_count", s_.n_experts);
+    size("expert_used_count", s_.n_used);
+    size("expert_feed_forward_length", s_.expert_ff);
+    if (s_.shared_ff) size("expert_shared_feed_forward_length", s_.shared_ff);
+  }
+
+  void add_delta_net_keys() {
+    writer_.add(s_.architecture + ".rope.dimension_sections",
+                std::span<const int32_t>(std::vector<int32_t>{11, 11, 10, 0}));
+    size("ssm.conv_kernel", 4);
+    size("ssm.state_size", s_.state_dim);
+    size("ssm.group_count", s_.k_heads);
+    size("ssm.time_step_rank", s_.v_heads);
+    size("ssm.inner_size", s_.v_heads * s_.state_dim);
+    size("full_attention_interval", s_.interval);
+    if (!s_.names_recurrent_layers) return;
+    std::vector<bool> recurrent;
+    for (int64_t i = 0; i < s_.n_layers + s_.n_mtp; ++i) recurrent.push_back(is_recurrent(i));
+    writer_.add(s_.architecture + ".attention.recurrent_layers", recurrent);
+  }
+
+  int64_t add_vocabulary() {
+    TinyOptions options{.pre = s_.pre, .chat_template = true};
+    gguf::Writer counter;
+    const int64_t least = add_tiny_vocab(counter, options);
+    options.n_padding = std::max<int64_t>(0, s_.n_vocab - least);
+    return add_tiny_vocab(writer_, options);
+  }
+
+  Format format_of(const std::string& name, int64_t columns, Format usual) const {
+    Format format = usual;
+    for (const auto& [pattern, wanted] : rules_)
+      if (std::regex_search(name, pattern)) format = wanted;
+    if (columns % format_info(format).block_elems == 0) return format;
+    return columns % 32 == 0 ? Format::q8_0 : Format::f32;
+  }
+
+  // Deviation gain / sqrt(columns) keeps activations near 1 however wide the model is.
+  void matrix(const std::string& name, std::vector<int64_t> ne, float gain = 1) {
+    add(name, std::move(ne), gain, types_.matrices);
+  }
+  void router(const std::string& name, std::vector<int64_t> ne) {
+    add(name, std::move(ne), 2, Format::f32);
+  }
+  void add(const std::string& name, std::vector<int64_t> ne, float gain, Format usual) {
+    const Format format = format_of(name, ne[0], usual);
+    if (holes_) return writer_.add_hole(name, format, std::move(ne));
+    int64_t n = 1;
+    for (const int64_t dim : ne) n *= dim;
+    const float deviation = gain / std::sqrt(static_cast<float>(ne[0]));
+    const auto data = random_blocks(format, n, random_, deviation);
+    writer_.add_tensor(name, format, std::move(ne), std::span<const uint8_t>(data));
+  }
+
+  void values(const std::string& name, std::vector<int64_t> ne, const std::vector<float>& all) {
+    writer_.add_tensor(name, Format::f32, std::move(ne), std::span<const float>(all));
+  }
+  void norm(const std::string& name, int64_t n) { values(name, {n}, random_.normals(n, 1, 0.1f)); }
+
+  void add_layer(int64_t i) {
+    const std::string prefix = fmt::format("blk.{}.", i);
+    norm(prefix + "attn_norm.weight", s_.n_embd);
+    if (is_recurrent(i))
+      add_delta_net(prefix);
+    else
+      add_attention(prefix);
+    norm(prefix + (has_delta_nets() ? "post_attention_norm.weight" : "ffn_norm.weight"), s_.n_embd);
+    if (s_.n_experts)
+      add_experts(prefix);
+    else
+      add_dense(prefix, "", s_.n_ff);
+    if (i >= s_.n_layers) add_prediction(prefix);
+  }
+
+  void add_attention(const std::string& prefix) {
+    const int64_t q = s_.n_heads * s_.head_dim * (has_delta_nets() ? 2 : 1);
+    const int64_t kv = s_.n_kv_heads * s_.head_dim;
+    if (s_.fused_qkv) {
+      matrix(prefix + "attn_qkv.weight", {s_.n_embd, q + 2 * kv});
+    } else {
+      matrix(prefix + "attn_q.weight", {s_.n_embd, q});
+      matrix(prefix + "attn_k.weight", {s_.n_embd, kv});
+      matrix(prefix + "attn_v.weight", {s_.n_embd, kv});
+    }
+    norm(prefix + "attn_q_norm.weight", s_.head_dim);
+    norm(prefix + "attn_k_norm.weight", s_.head_dim);
+    matrix(prefix + "attn_output.weight", {s_.n_heads * s_.head_dim, s_.n_embd});
+  }
+
+  void add_delta_net(const std::string& prefix) {
+    const int64_t keys = s_.k_heads * s_.state_dim, inner = s_.v_heads * s_.state_dim;
+    const int64_t channels = 2 * keys + inner;
+    matrix(prefix + "attn_qkv.weight", {s_.n_embd, channels});
+    matrix(prefix + "attn_gate.weight", {s_.n_embd, inner});
+    matrix(prefix + "ssm_alpha.weight", {s_.n_embd, s_.v_heads});
+    matrix(prefix + "ssm_beta.weight", {s_.n_embd, s_.v_heads});
+    values(prefix + "ssm_conv1d.weight", {4, channels}, random_.normals(4 * channels, 0, 0.5f));
+    std::vector<float> dt, a;
+    for (int64_t h = 0; h < s_.v_heads; ++h) {  // steps of 0.001 to 0.1, decays of 1 to 16 each
+      const double step = std::exp(std::log(1e-3) + random_.uniform() * std::log(1e2));
+      dt.push_back(static_cast<float>(step + std::log(-std::expm1(-step))));
+      a.push_back(static_cast<float>(-1 - 15 * random_.uniform()));
+    }
+    values(prefix + "ssm_dt.bias", {s_.v_heads}, dt);
+    values(prefix + "ssm_a", {s_.v_heads}, a);
+    norm(prefix + "ssm_norm.weight", s_.state_dim);
+    matrix(prefix + "ssm_out.weight", {inner, s_.n_embd});
+  }
+
+  void add_dense(const std::string& prefix, const std::string& suffix, int64_t width) {
+    matrix(prefix + "ffn_gate" + suffix + ".weight", {s_.n_embd, width});
+    matrix(prefix + "ffn_up" + suffix + ".weight", {s_.n_embd, width});
+    matrix(prefix + "ffn_down" + suffix + ".weight", {width, s_.n_embd});
+  }
+
+  void add_experts(const std::string& prefix) {
+    const int64_t n = s_.n_experts, width = s_.expert_ff;
+    router(prefix + "ffn_gate_inp.weight", {s_.n_embd, n});
+    if (s_.fused_gate_up) {
+      matrix(prefix + "ffn_gate_up_exps.weight", {s_.n_embd, 2 * width, n});
+    } else {
+      matrix(prefix + "ffn_gate_exps.weight", {s_.n_embd, width, n});
+      matrix(prefix + "ffn_up_exps.weight", {s_.n_embd, width, n});
+    }
+    matrix(prefix + "ffn_down_exps.weight", {width, s_.n_embd, n});
+    if (s_.shared_ff == 0) return;
+    const float deviation = 1 / std::sqrt(static_cast<float>(s_.n_embd));
+    values(prefix + "ffn_gate_inp_shexp.weight", {s_.n_embd},
+           random_.normals(s_.n_embd, 0, deviation));
+    add_dense(prefix, "_shexp", s_.shared_ff);
+  }
+
+  void add_prediction(const std::string& prefix) {
+    matrix(prefix + "nextn.eh_proj.weight", {2 * s_.n_embd, s_.n_embd});
+    norm(prefix + "nextn.enorm.weight", s_.n_embd);
+    norm(prefix + "nextn.hnorm.weight", s_.n_embd);
+    norm(prefix + "nextn.shared_head_norm.weight", s_.n_embd);
+  }
+
+  const ModelShape& s_;
+  const WeightTypes& types_;
+  Random random_;
+  bool holes_;
+  std::vector<std::pair<std::regex, Format>> rules_;
+  gguf::Writer writer_;
+  int64_t n_vocab_ = 0;
+};
+
+ModelShape qwen35(ModelShape s) {
+  s.architecture = s.n_experts ? "qwen35moe" : "qwen35";
+  s.pre = "qwen35";
+  s.rope_base = 1e7f;
+  s.rope_dims = 64;
+  s.head_dim = 256;
+  return s;
+}
+
+std::vector<ModelShape> make_shapes() {
+  constexpr int64_t kVocab = 248320, kContext = 262144;
+  std::vector<ModelShape> all;
+  all.push_back(qwen35({.name = "qwen3.5-4b",
+                        .n_layers = 32,
+                        .n_embd = 2560,
+                        .n_heads = 16,
+                        .n_kv_heads = 4,
+                        .n_ff = 9216,
+                        .n_vocab = kVocab,
+                        .n_context = kContext,
+                        .tied = true,
+                        .k_heads = 16,
+                        .v_heads = 32}));
+  all.push_back(qwen35({.name = "qwen3.5-9b",
+                        .n_layers = 32,
+                        .n_embd = 4096,
+                        .n_heads = 16,
+                        .n_kv_heads = 4,
+                        .n_ff = 12288,
+                        .n_vocab = kVocab,
+                        .n_context = kContext,
+                        .k_heads = 16,
+                        .v_heads = 32}));
+  all.push_back(qwen35({.name = "qwen3.6-35b-a3b",
+                        .n_layers = 40,
+                        .n_embd = 2048,
+                        .n_heads = 16,
+                        .n_kv_heads = 2,
+                        .n_vocab = kVocab,
+                        .n_context = kContext,
+                        .n_experts = 256,
+                        .n_used = 8,
+                        .expert_ff = 512,
+                        .shared_ff = 512,
+                        .k_heads = 16,
+                        .v_heads = 32}));
+  all.push_back({.name = "qwen3-30b-a3b",
+                 .architecture = "qwen3moe",
+                 .n_layers = 48,
+                 .n_embd = 2048,
+                 .n_heads = 32,
+                 .n_kv_heads = 4,
+                 .head_dim = 128,
+                 .n_ff = 6144,
+                 .n_vocab = 151936,
+                 .n_context = 40960,
+                 .n_experts = 128,
+                 .n_used = 8,
+                 .expert_ff = 768});
+  all.push_back({.name = "tiny-qwen3moe",
+                 .architecture = "qwen3moe",
+                 .n_layers = 3,
+                 .n_embd = 64,
+                 .n_heads = 4,
+                 .n_kv_heads = 1,
+                 .head_dim = 32,
+                 .n_ff = 96,
+                 .n_experts = 16,
+                 .n_used = 4,
+                 .expert_ff = 48});
+  all.push_back(qwen35({.name = "tiny-qwen35",
+                        .n_layers = 8,
+                        .n_embd = 64,
+                        .n_heads = 2,
+                        .n_kv_heads = 1,
+                        .n_ff = 96,
+                        .tied = true,
+                        .k_heads = 2,
+                        .v_heads = 4}));
+  all.push_back(qwen35({.name = "tiny-qwen35-untied",
+                        .n_layers = 4,
+                        .n_embd = 64,
+                        .n_heads = 4,
+                        .n_kv_heads = 1,
+                        .n_ff = 128,
+                        .k_heads = 4,
+                        .v_heads = 4,
+                        .names_recurrent_layers = true}));
+  all.push_back(qwen35({.name = "tiny-qwen35-mtp",
+                        .n_layers = 4,
+                        .n_embd = 64,
+                        .n_heads = 2,
+                        .n_kv_heads = 2,
+                        .n_ff = 96,
+                        .k_heads = 1,
+                        .v_heads = 3,
+                        .n_mtp = 1}));
+  all.push_back(qwen35({.name = "tiny-qwen35moe",
+                        .n_layers = 4,
+                        .n_embd = 64,
+                        .n_heads = 2,
+                        .n_kv_heads = 2,
+                        .n_experts = 16,
+                        .n_used = 4,
+                        .expert_ff = 32,
+                        .shared_ff = 48,
+                        .k_heads = 2,
+                        .v_heads = 4}));
+  return all;
+}
+
+}  // namespace
+
+const std::vector<ModelShape>& model_shapes() {
+  static const std::vector<ModelShape> kShapes = make_shapes();
+  return kShapes;
+}
+
+const ModelShape& model_shape(const std::string& name) {
+  for (const ModelShape& shape : model_shapes())
+    if (shape.name == name) return shape;
+  CHECK(false, "no shape {}", name);
+  return model_shapes().front();
+}
+
+gguf::Writer random_model(const ModelShape& shape, const WeightTypes& types, uint64_t seed,
+                          bool holes) {
+  return Builder(shape, types, seed, holes).build();
+}
+
+}  // namespace plumb::test
