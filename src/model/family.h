@@ -80,7 +80,12 @@ void read_shared_expert(const Keys& keys, TensorTable& tensors, const ModelDesc&
                         int64_t layer, MoeFfn& moe);
 
 // families/
+ModelDesc read_gemma2(const Keys& keys, TensorTable& tensors);
+ModelDesc read_gemma3(const Keys& keys, TensorTable& tensors);
 ModelDesc read_llama(const Keys& keys, TensorTable& tensors);
+ModelDesc read_phi3(const Keys& keys, TensorTable& tensors);
+ModelDesc read_qwen2(const Keys& keys, TensorTable& tensors);
+ModelDesc read_qwen3(const Keys& keys, TensorTable& tensors);
 ModelDesc read_qwen3moe(const Keys& keys, TensorTable& tensors);
 
 }  // namespace plumb

@@ -12,7 +12,8 @@ struct Family {
   ModelDesc (*read)(const Keys&, TensorTable&);
 };
 constexpr Family kFamilies[] = {
-    {"llama", read_llama},
+    {"gemma2", read_gemma2},     {"gemma3", read_gemma3}, {"llama", read_llama},
+    {"phi3", read_phi3},         {"qwen2", read_qwen2},   {"qwen3", read_qwen3},
     {"qwen3moe", read_qwen3moe},
 };
 

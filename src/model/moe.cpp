@@ -7,7 +7,7 @@ namespace plumb {
 namespace {
 
 // Above any real model; below where products of these could overflow anything.
-constexpr int64_t kMaxExperts = 1 << 13, kMaxUsed = 1 << 8, kMaxWidth = 1 << 24;
+constexpr int64_t kMaxExperts = 1 << 13, kMaxUsed = 1 << 8;
 
 // The width of an expert; files that do not say it share the dense width out.
 int64_t read_expert_width(const Keys& keys, int64_t n_layers, int64_t n_used) {

@@ -22,10 +22,11 @@ class Builder {
   gguf::Writer build() {
     add_keys();
     n_vocab_ = add_vocabulary();
-    matrix("token_embd.weight", {s_.n_embd, n_vocab_}, 1.5f);
+    matrix("token_embd.weight", {s_.n_embd, n_vocab_}, s_.embedding_gain);
     for (int64_t i = 0; i < s_.n_layers + s_.n_mtp; ++i) add_layer(i);
     norm("output_norm.weight", s_.n_embd);
     if (!s_.tied) matrix("output.weight", {s_.n_embd, n_vocab_}, 2);
+    if (s_.short_context) add_longrope();
     return std::move(writer_);
   }
 
@@ -59,6 +60,26 @@ class Builder {
     if (s_.n_experts) add_expert_keys();
     if (has_delta_nets()) add_delta_net_keys();
     if (s_.n_mtp) size("nextn_predict_layers", s_.n_mtp);
+    if (s_.window) size("attention.sliding_window", s_.window);
+    for (const auto& [key, value] : s_.numbers) number(key, value);
+    for (const auto& [key, value] : s_.sizes) size(key, value);
+    for (const auto& [key, value] : s_.texts)
+      writer_.add(fmt::format("{}.{}", s_.architecture, key), value);
+  }
+
+  // Factors that grow from 1 over the pairs, those of long sequences faster.
+  void add_longrope() {
+    const int64_t n = (s_.rope_dims ? s_.rope_dims : s_.head_dim) / 2;
+    const double original = std::log(static_cast<double>(s_.short_context)),
+                 longest = std::log(static_cast<double>(s_.n_context));
+    size("rope.scaling.original_context_length", s_.short_context);
+    number("rope.scaling.attn_factor", static_cast<float>(std::sqrt(longest / original)));
+    for (const auto& [name, most] : {std::pair{"long", 64.0f}, {"short", 2.0f}}) {
+      std::vector<float> factors;
+      for (int64_t i = 0; i < n; ++i)
+        factors.push_back(1 + most * static_cast<float>(i) / static_cast<float>(n - 1));
+      values(fmt::format("rope_factors_{}.weight", name), {n}, factors);
+    }
   }
 
   void add_expert_keys() {
@@ -120,6 +141,7 @@ class Builder {
     writer_.add_tensor(name, Format::f32, std::move(ne), std::span<const float>(all));
   }
   void norm(const std::string& name, int64_t n) { values(name, {n}, random_.normals(n, 1, 0.1f)); }
+  void bias(const std::string& name, int64_t n) { values(name, {n}, random_.normals(n, 0, 0.2f)); }
 
   void add_layer(int64_t i) {
     const std::string prefix = fmt::format("blk.{}.", i);
@@ -129,6 +151,10 @@ class Builder {
     else
       add_attention(prefix);
     norm(prefix + (has_delta_nets() ? "post_attention_norm.weight" : "ffn_norm.weight"), s_.n_embd);
+    if (s_.post_norms) {
+      norm(prefix + "post_attention_norm.weight", s_.n_embd);
+      norm(prefix + "post_ffw_norm.weight", s_.n_embd);
+    }
     if (s_.n_experts)
       add_experts(prefix);
     else
@@ -141,13 +167,21 @@ class Builder {
     const int64_t kv = s_.n_kv_heads * s_.head_dim;
     if (s_.fused_qkv) {
       matrix(prefix + "attn_qkv.weight", {s_.n_embd, q + 2 * kv});
+      if (s_.qkv_biases) bias(prefix + "attn_qkv.bias", q + 2 * kv);
     } else {
-      matrix(prefix + "attn_q.weight", {s_.n_embd, q});
-      matrix(prefix + "attn_k.weight", {s_.n_embd, kv});
+      matrix(prefix + "attn_q.weight", {s_.n_embd, q}, s_.qk_gain);
+      matrix(prefix + "attn_k.weight", {s_.n_embd, kv}, s_.qk_gain);
       matrix(prefix + "attn_v.weight", {s_.n_embd, kv});
+      if (s_.qkv_biases) {
+        bias(prefix + "attn_q.bias", q);
+        bias(prefix + "attn_k.bias", kv);
+        bias(prefix + "attn_v.bias", kv);
+      }
     }
-    norm(prefix + "attn_q_norm.weight", s_.head_dim);
-    norm(prefix + "attn_k_norm.weight", s_.head_dim);
+    if (s_.head_norms) {
+      norm(prefix + "attn_q_norm.weight", s_.head_dim);
+      norm(prefix + "attn_k_norm.weight", s_.head_dim);
+    }
     matrix(prefix + "attn_output.weight", {s_.n_heads * s_.head_dim, s_.n_embd});
   }
 
@@ -172,8 +206,12 @@ class Builder {
   }
 
   void add_dense(const std::string& prefix, const std::string& suffix, int64_t width) {
-    matrix(prefix + "ffn_gate" + suffix + ".weight", {s_.n_embd, width});
-    matrix(prefix + "ffn_up" + suffix + ".weight", {s_.n_embd, width});
+    if (s_.fused_gate_up && !s_.n_experts) {
+      matrix(prefix + "ffn_up.weight", {s_.n_embd, 2 * width});
+    } else {
+      matrix(prefix + "ffn_gate" + suffix + ".weight", {s_.n_embd, width});
+      matrix(prefix + "ffn_up" + suffix + ".weight", {s_.n_embd, width});
+    }
     matrix(prefix + "ffn_down" + suffix + ".weight", {width, s_.n_embd});
   }
 
@@ -219,9 +257,86 @@ ModelShape qwen35(ModelShape s) {
   return s;
 }
 
+ModelShape with_yarn(ModelShape s) {
+  s.texts = {{"rope.scaling.type", "yarn"}};
+  s.numbers = {{"rope.scaling.factor", 4}};
+  s.sizes = {{"rope.scaling.original_context_length", 1024}};
+  return s;
+}
+
+ModelShape phi3(ModelShape s) {
+  s.architecture = "phi3";
+  s.head_norms = false;
+  s.fused_qkv = s.fused_gate_up = true;
+  s.eps = 1e-5f;
+  s.rope_base = 10000;
+  s.window = 2047;  // which nobody uses
+  s.n_embd = s.n_heads * s.head_dim;
+  return s;
+}
+
+ModelShape gemma2(ModelShape s) {
+  s.architecture = "gemma2";
+  s.head_norms = false;
+  s.tied = s.post_norms = true;
+  s.rope_base = 10000;
+  s.qk_gain = 2;
+  s.embedding_gain = 4;
+  s.numbers = {{"attn_logit_softcapping", 50}, {"final_logit_softcapping", 30}};
+  return s;
+}
+
+// A tiny model of every dense family (llama.cpp refuses files with phi3 in their names and another
+// vocabulary than Phi-3's) with everything that it may have.
+std::vector<ModelShape> dense_shapes() {
+  const auto tiny = [&](const char* architecture, const char* name, int64_t head_dim) {
+    const std::string a = architecture;
+    return ModelShape{.name = name,
+                      .architecture = a,
+                      .n_layers = 3,
+                      .n_embd = a == "qwen2" ? 4 * head_dim : 64,
+                      .n_heads = 4,
+                      .n_kv_heads = 2,
+                      .head_dim = head_dim,
+                      .n_ff = 96,
+                      .head_norms = a == "qwen3" || a == "gemma3",
+                      .qkv_biases = a == "qwen2"};
+  };
+  std::vector<ModelShape> all;
+  all.push_back(with_yarn(tiny("llama", "tiny-llama-yarn", 64)));
+  all.push_back(tiny("qwen2", "tiny-qwen2", 16));
+  all.back().tied = true;
+  all.push_back(with_yarn(tiny("qwen2", "tiny-qwen2-yarn", 64)));
+  all.push_back(tiny("qwen2", "tiny-qwen2-fused", 16));
+  all.back().fused_qkv = true;
+  all.push_back(tiny("qwen3", "tiny-qwen3", 32));
+  all.back().tied = true;
+  all.push_back(with_yarn(tiny("qwen3", "tiny-qwen3-yarn", 64)));
+  all.push_back(phi3(tiny("phi3", "tiny-phi", 24)));
+  all.back().n_kv_heads = 4;
+  for (const int64_t context : {32, 256}) {
+    all.push_back(phi3(tiny("phi3", "", 32)));
+    all.back().name = fmt::format("tiny-phi-longrope-{}", context);
+    all.back().rope_dims = 24;
+    all.back().short_context = context;
+    all.back().tied = context == 256;
+  }
+  all.push_back(gemma2(tiny("gemma2", "tiny-gemma2", 32)));
+  all.back().n_layers = 4;
+  all.back().window = 24;
+  ModelShape gemma3 = tiny("gemma3", "tiny-gemma3", 32);
+  gemma3.n_layers = 7;
+  gemma3.window = 24;
+  gemma3.tied = gemma3.post_norms = true;
+  gemma3.texts = {{"rope.scaling.type", "linear"}};
+  gemma3.numbers = {{"rope.scaling.factor", 8}};
+  all.push_back(gemma3);
+  return all;
+}
+
 std::vector<ModelShape> make_shapes() {
   constexpr int64_t kVocab = 248320, kContext = 262144;
-  std::vector<ModelShape> all;
+  std::vector<ModelShape> all = dense_shapes();
   all.push_back(qwen35({.name = "qwen3.5-4b",
                         .n_layers = 32,
                         .n_embd = 2560,

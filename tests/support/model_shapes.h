@@ -31,6 +31,17 @@ struct ModelShape {
   bool names_recurrent_layers = false;  // writes attention.recurrent_layers too
   bool fused_qkv = false;               // of the attention layers
   int64_t n_mtp = 0;                    // extra blocks at the end that predict further tokens
+  // attention and what is around it
+  bool head_norms = true;
+  bool qkv_biases = false;
+  bool post_norms = false;    // of what both branches add
+  int64_t window = 0;         // a key
+  int64_t short_context = 0;  // longrope: the original context
+  float qk_gain = 1;          // larger queries and keys, so that caps have something to do
+  float embedding_gain = 1.5f;
+  std::vector<std::pair<std::string, float>> numbers;  // more keys of the architecture
+  std::vector<std::pair<std::string, int64_t>> sizes;
+  std::vector<std::pair<std::string, std::string>> texts;
 };
 
 // Of every published size that tests speak of, and tiny-*.

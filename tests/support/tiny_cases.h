@@ -3,6 +3,7 @@
 // data (tests/data/correctness/tiny, made by tools/make_tiny_reference.py from the files that
 // write_tiny_models writes).
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,10 @@ struct TinyCase {
   std::string shape = {};        // of model_shapes() instead of the options
   double bound = 1e-4;           // of the difference from llama.cpp's logits
 };
+
+inline void PrintTo(const TinyCase& c, std::ostream* to) {
+  *to << c.name;
+}
 
 inline std::vector<TinyCase> tiny_cases() {
   std::vector<TinyCase> cases = {
@@ -41,6 +46,17 @@ inline std::vector<TinyCase> tiny_cases() {
   };
   // Bounds: twice the distance that an exact evaluation has to llama.cpp.
   shape("qwen3moe", "tiny-qwen3moe", 3.4e-4);
+  shape("llama_yarn", "tiny-llama-yarn", 1e-4);
+  shape("qwen2", "tiny-qwen2", 5.4e-5);
+  shape("qwen2_yarn", "tiny-qwen2-yarn", 5.4e-5);
+  shape("qwen2_fused", "tiny-qwen2-fused", 5.4e-5);
+  shape("qwen3", "tiny-qwen3", 1.14e-4);
+  shape("qwen3_yarn", "tiny-qwen3-yarn", 1.14e-4);
+  shape("phi3", "tiny-phi", 1.44e-4);
+  shape("phi3_longrope_long", "tiny-phi-longrope-32", 6e-5);
+  shape("phi3_longrope_short", "tiny-phi-longrope-256", 6e-5);
+  shape("gemma2", "tiny-gemma2", 9e-3);
+  shape("gemma3", "tiny-gemma3", 5.6e-3);
   return cases;
 }
 

@@ -46,11 +46,12 @@ inline Logits feed(Executable& e, std::span<const int32_t> ids, int slot = 0) {
   return logits;
 }
 
-// Runs ids in batches of these sizes and returns the logits of all tokens.
+// Runs ids in batches of these sizes, as far as they go, and returns the logits of all tokens.
 inline Logits in_batches(Executable& e, std::span<const int32_t> ids, std::span<const size_t> sizes,
                          int slot = 0) {
   Logits all;
   for (const size_t size : sizes) {
+    if (ids.empty()) break;
     const Logits some = feed(e, ids.first(std::min(size, ids.size())), slot);
     all.insert(all.end(), some.begin(), some.end());
     ids = ids.subspan(some.size());
