@@ -34,6 +34,7 @@ import os
 import pathlib
 import re
 import shlex
+import stat
 import statistics
 import subprocess
 import sys
@@ -151,6 +152,16 @@ def say_round(number, lines):
               f"{statistics.median(line['samples_ts']):.2f} tok/s", file=sys.stderr, flush=True)
 
 
+def require_writable(path):
+    """Before anything is measured: is there a place for the results?"""
+    try:
+        with open(path, "ab") as f:
+            if not stat.S_ISREG(os.fstat(f.fileno()).st_mode):
+                raise Problem(f"--results {path}: expected a plain file, got something else")
+    except OSError as e:
+        raise Problem(f"--results {path}: {e.strerror}") from None
+
+
 def run_command(options):
     own = (f"{shlex.quote(options.plumb)} bench -m {{model}} -t {{threads}} -p {{prompts}} -n {{gens}} -d {{depth}} "
            f"-r {{repetitions}} -o json --wait")
@@ -158,6 +169,7 @@ def run_command(options):
     if len({e.name for e in engines}) < len(engines):
         raise Problem("--rival: expected different names")
     tests = parse_tests(options.tests)
+    require_writable(options.results)
     runner = Runner(engines, options.results, options.rounds, options.repetitions, say_round)
     stems = [pathlib.Path(m).stem for m in options.model]
     if len(set(stems)) < len(stems):

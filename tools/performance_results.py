@@ -2,8 +2,11 @@
 performance.py and plot.py; tests in tests/tools/performance_test.py."""
 import fnmatch
 import json
+import math
+import os
 import pathlib
 import re
+import stat
 import statistics
 
 BEGIN, END = "<!-- performance.py: begin -->", "<!-- performance.py: end -->"
@@ -13,6 +16,51 @@ NO_CURVE = "expected prompts of several lengths, one token among them (run --tes
 
 class Problem(Exception):
     """What the user has to mend."""
+
+
+# Files.
+
+MOST_BYTES = 1 << 30
+
+
+def read_text(path):
+    """A plain file (or a pipe) of UTF-8; devices never end."""
+    try:
+        with open(path, "rb") as f:
+            if not (stat.S_ISREG(os.fstat(f.fileno()).st_mode) or stat.S_ISFIFO(os.fstat(f.fileno()).st_mode)):
+                raise Problem(f"{path}: expected a plain file, got something else")
+            data = f.read(MOST_BYTES + 1)
+    except OSError as e:
+        raise Problem(f"{path}: {e.strerror}") from None
+    if len(data) > MOST_BYTES:
+        raise Problem(f"{path}: expected at most {MOST_BYTES} bytes, got more")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as e:
+        raise Problem(f"{path}: expected UTF-8, got something else at byte {e.start}") from None
+
+
+def is_number(x):
+    return isinstance(x, (int, float)) and not isinstance(x, bool) and math.isfinite(x)
+
+
+# Fields that are read below, and whether a value will do. Absent or null is fine where it is not one of the first.
+FIELDS = {"n_prompt": lambda x: isinstance(x, int) and 0 <= x < 1 << 40, "n_gen": lambda x: isinstance(x, int) and 0 <= x < 1 << 40,
+          "n_depth": lambda x: isinstance(x, int) and 0 <= x < 1 << 40, "n_threads": lambda x: isinstance(x, int) and 0 <= x < 1 << 20,
+          "round": lambda x: isinstance(x, int), "engine": lambda x: isinstance(x, str), "model": lambda x: isinstance(x, str),
+          "model_filename": lambda x: isinstance(x, str), "command": lambda x: isinstance(x, str), "when": lambda x: isinstance(x, str),
+          "cpu_info": lambda x: isinstance(x, str), "test": lambda x: isinstance(x, str), "depth": lambda x: isinstance(x, int),
+          "share_of_limit": is_number, "other_processes_share": is_number, "gbps": is_number, "limit_gbps": is_number,
+          "median": is_number, "avg_ts": is_number}
+
+
+def check_fields(record, what):
+    if not isinstance(record, dict):
+        raise Problem(f"{what}: expected an object, got {type(record).__name__}")
+    for name, is_good in FIELDS.items():
+        value = record.get(name)
+        if value is not None and not is_good(value):
+            raise Problem(f"{what}: {name}: got {str(value)[:60]!r}, which it cannot be")
 
 
 # Tests: (n_prompt, n_gen, n_depth).
@@ -45,23 +93,27 @@ def test_name(test):
 # Records of any program: dictionaries with llama-bench's fields.
 
 def json_objects(text):
-    """The records of a JSON array, or of the lines that begin with '{'."""
-    array = re.search(r"^\[\s*\{.*\}\s*\]", text, re.DOTALL | re.MULTILINE)
-    if array:
-        return json.loads(array[0])
-    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    """Of JSON arrays of records and of records that begin with their line; whatever else programs say is left out."""
+    decoder, found, at = json.JSONDecoder(), [], 0
+    for begin in re.finditer(r"^[ \t]*(\{|\[(?=\s*[{\]]))", text, re.MULTILINE):
+        if begin.start(1) < at:
+            continue
+        value, at = decoder.raw_decode(text, begin.start(1))
+        found += value if isinstance(value, list) else [value]
+    return found
 
 
 def parse_records(text, what):
     """Each with test, rates (tokens per second) and the record itself as it was printed."""
     try:
         objects = json_objects(text)
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise Problem(f"{what}: not JSON: {e}") from None
     return [record for record in (as_record(o, what) for o in objects) if record]
 
 
 def as_record(o, what):
+    check_fields(o, what)
     if "n_prompt" in o and "n_gen" in o:
         test = (o["n_prompt"], o["n_gen"], o.get("n_depth", 0))
         rates = o.get("samples_ts") or [o.get("avg_ts")]
@@ -70,7 +122,7 @@ def as_record(o, what):
         test, rates = (n_prompt, n_gen, o.get("depth", depth)), o.get("reps") or [o["median"]]
     else:
         return None
-    if not all(isinstance(r, (int, float)) and r > 0 for r in rates):
+    if not isinstance(rates, list) or not all(is_number(r) and r > 0 for r in rates):
         raise Problem(f"{what}: {test_name(test)}: expected rates above 0, got {rates}")
     return {"test": test, "rates": rates, "fields": o}
 
@@ -98,20 +150,20 @@ def rounds_of(lines):
 
 
 def read_results(path):
-    try:
-        text = pathlib.Path(path).read_text(encoding="utf-8")
-    except OSError as e:
-        raise Problem(f"{path}: {e.strerror}") from None
+    text = read_text(path)
     lines = []
     for number, line in enumerate(text.splitlines(), 1):
         try:
             lines.append(json.loads(line))
             cell_of(lines[-1]), lines[-1]["engine"], lines[-1]["round"], statistics.median(lines[-1]["samples_ts"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             if number == text.count("\n") + 1:  # a run that was killed while it wrote
                 lines = lines[:number - 1]
                 continue
             raise Problem(f"{path}:{number}: expected a line that `performance.py run` wrote") from None
+        check_fields(lines[-1], f"{path}:{number}")
+        if not all(is_number(x) and x > 0 for x in lines[-1]["samples_ts"]):
+            raise Problem(f"{path}:{number}: samples_ts: expected rates above 0")
     return lines
 
 
@@ -199,6 +251,8 @@ class Target:
         try:
             self.model, self.test, self.over = str(fields["model"]), str(fields["test"]), str(fields["over"])
             self.threads, self.least = fields.get("threads"), float(fields["least"])
+            if self.threads is not None and not isinstance(self.threads, int):
+                raise TypeError
         except (AttributeError, KeyError, TypeError, ValueError):
             raise Problem(f"{what}: expected a list of objects with model, test, over and least, got {fields!r}") from None
 
@@ -242,10 +296,8 @@ def added_reads(rounds, shallow):
 
 def read_targets(path):
     try:
-        fields = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except OSError as e:
-        raise Problem(f"{path}: {e.strerror}") from None
-    except ValueError as e:
+        fields = json.loads(read_text(path))
+    except (ValueError, RecursionError) as e:
         raise Problem(f"{path}: not JSON: {e}") from None
     return [Target(f, path) for f in (fields if isinstance(fields, list) else [fields])]
 
@@ -263,12 +315,15 @@ def target_section(targets, lines):
 
 
 def write_between_markers(path, text):
-    page = pathlib.Path(path).read_text(encoding="utf-8")
+    page = read_text(path)
     begin, end = page.find(BEGIN), page.find(END)
     if not 0 <= begin < end:
         raise Problem(f"{path}: expected the lines {BEGIN} and {END}")
     page = f"{page[:begin]}{BEGIN}\n\n{text}\n{page[end:]}"
-    pathlib.Path(path).write_text(page, encoding="utf-8")
+    try:
+        pathlib.Path(path).write_text(page, encoding="utf-8")
+    except OSError as e:
+        raise Problem(f"{path}: {e.strerror}") from None
 
 
 # What n tokens cost over one.
@@ -302,8 +357,5 @@ def cost_tables(records):
 def read_records(paths):
     records = []
     for path in paths:
-        try:
-            records += parse_records(pathlib.Path(path).read_text(encoding="utf-8"), path)
-        except OSError as e:
-            raise Problem(f"{path}: {e.strerror}") from None
+        records += parse_records(read_text(path), path)
     return records

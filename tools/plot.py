@@ -80,7 +80,11 @@ def rival_shares(records, kind):
 
 def chosen_records(options):
     records = read_records(options.results)
-    records = [r for r in records if re.search(options.model, model_of(r))]
+    try:
+        pattern = re.compile(options.model)
+    except re.error as e:
+        raise Problem(f"--model: expected a regular expression, got {options.model!r}: {e}") from None
+    records = [r for r in records if pattern.search(model_of(r))]
     threads = options.threads or max(map(threads_of, records), default=0)
     return [r for r in records if threads_of(r) == threads], threads
 
@@ -126,7 +130,10 @@ def footnote(figure, records, threads, what):
 def save(figure, options, records, threads, what="medians, lines from least to most"):
     footnote(figure, records, threads, what)
     figure.tight_layout(rect=(0, 0.03, 1, 1))
-    figure.savefig(options.output)
+    try:
+        figure.savefig(options.output)
+    except (OSError, ValueError) as e:  # no such folder; no such kind of picture
+        raise Problem(f"-o {options.output}: {e}") from None
 
 
 def engines_in_order(engines):

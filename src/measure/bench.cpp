@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/xorshift.h"
 #include "generate/generate.h"
 
 namespace plumb {
@@ -69,16 +70,11 @@ std::string instruction_set_of(const Backend& backend) {
   return "";
 }
 
-// The same ids in every run (xorshift, Marsaglia 2003).
+// The same ids in every run.
 std::vector<int32_t> random_ids(int64_t n, int64_t n_vocab) {
   std::vector<int32_t> ids(static_cast<size_t>(n));
-  uint64_t x = 88172645463325252u;
-  for (int32_t& id : ids) {
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    id = static_cast<int32_t>(x % static_cast<uint64_t>(n_vocab));
-  }
+  Xorshift random;
+  for (int32_t& id : ids) id = static_cast<int32_t>(random.next() % static_cast<uint64_t>(n_vocab));
   return ids;
 }
 

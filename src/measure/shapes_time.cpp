@@ -10,6 +10,7 @@
 #include "base/machine.h"
 #include "base/processor.h"
 #include "base/text.h"
+#include "base/xorshift.h"
 #include "generate/engine.h"
 #include "measure/shapes.h"
 
@@ -52,15 +53,11 @@ struct Tokens {
   std::vector<uint8_t> wants;
 };
 
-// Values from -1 to 1 (xorshift, Marsaglia 2003).
+// Values from -1 to 1, the same in every run.
 void fill(std::span<float> values) {
-  uint32_t x = 2463534242;
-  for (float& v : values) {
-    x ^= x << 13;
-    x ^= x >> 17;
-    x ^= x << 5;
-    v = static_cast<float>(static_cast<int32_t>(x)) / 2147483648.0f;
-  }
+  Xorshift random;
+  for (float& v : values)
+    v = static_cast<float>(static_cast<int32_t>(random.next() >> 32)) / 2147483648.0f;
 }
 
 // One instruction set with panels of its own.

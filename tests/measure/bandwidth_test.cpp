@@ -1,11 +1,13 @@
 #include "measure/bandwidth.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <vector>
+
+#include "base/memory.h"
 
 namespace plumb {
 namespace {
@@ -13,16 +15,19 @@ namespace {
 // As fast as the system's own search through as much memory, within what a busy machine does to
 // one and not to the other.
 TEST(Bandwidth, IsThatOfReadingMemory) {
-  const std::vector<char> memory(size_t{256} << 20, 'x');
+  const AnonymousMemory memory(int64_t{256} << 20);
+  const auto size = static_cast<size_t>(memory.size());
+  ::madvise(memory.data(), size, MADV_HUGEPAGE);
+  std::memset(memory.data(), 'x', size);
   double best = 0, measured = 0;
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < 3; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    ASSERT_EQ(std::memchr(memory.data(), 'y', memory.size()), nullptr);
+    ASSERT_EQ(std::memchr(memory.data(), 'y', size), nullptr);
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
-    best = std::max(best, static_cast<double>(memory.size()) / time.count());
+    best = std::max(best, static_cast<double>(size) / time.count());
     measured = std::max(measured, measure_read_bandwidth(1, std::chrono::milliseconds(20)));
   }
-  EXPECT_LT(measured, 4 * best);
+  EXPECT_LT(measured, 9 * best) << "searching is at most some times slower than adding up";
 #ifdef NDEBUG  // not where sanitizers slow us down
   EXPECT_GT(measured, best / 6);
 #endif

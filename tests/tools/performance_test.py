@@ -187,6 +187,71 @@ class Running(unittest.TestCase):
         self.assertEqual(self.run_tool("table", str(self.results), "--write", str(page))[0], 2)
 
 
+    def test_nothing_is_measured_without_a_place_for_it(self):
+        for place in ("/absent/r.jsonl", str(self.folder), "/dev/full"):
+            self.results = pathlib.Path(place)
+            code, _, err = self.measure("--tests", "tg8", "--threads", "1")
+            self.assertEqual(code, 2, err)
+            self.assertIn(place, err)
+            self.assertFalse(self.log.exists())
+
+
+GOOD = {"engine": "plumb", "round": 1, "model": "m", "n_threads": 1, "n_prompt": 0, "n_gen": 8, "n_depth": 0, "samples_ts": [1.5]}
+
+
+class BadFiles(unittest.TestCase):
+    """One line and exit code 2, whatever is in a file."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.file = pathlib.Path(folder.name, "r.jsonl")
+
+    def refused(self, tool, *words):
+        err = io.StringIO()
+        with redirect_stderr(err), redirect_stdout(io.StringIO()):
+            code = tool.main([*words])
+        self.assertEqual(code, 2, err.getvalue())
+        self.assertEqual(err.getvalue().count("\n"), 1, err.getvalue())
+        return err.getvalue()
+
+    def test_files_that_are_no_results(self):
+        for path in ("/dev/full", "/dev/zero", "/absent", "/"):
+            for command in ("table", "cost"):
+                self.assertIn(path, self.refused(performance, command, path))
+        self.file.write_bytes(b"\xff\xfe{}")
+        for command in ("table", "cost"):
+            self.assertIn("UTF-8", self.refused(performance, command, str(self.file)))
+        self.file.write_text('{"a":' + "[" * 100000)
+        for command in ("table", "cost"):
+            self.refused(performance, command, str(self.file))
+        self.assertIn("/dev/zero", self.refused(performance, "table", str(self.good_file()), "--targets", "/dev/zero"))
+
+    def good_file(self):
+        self.file.write_text(json.dumps(GOOD) + "\n")
+        return self.file
+
+    def test_fields_of_other_types(self):
+        for name in (*results.FIELDS, "samples_ts"):
+            for value in ({}, [[]], "x", -1.5e400, ["x"]):
+                bad = {**GOOD, name: value}
+                self.file.write_text(json.dumps(bad) + "\n" + json.dumps(GOOD) + "\n")
+                for words in (["table", str(self.file)], ["table", str(self.file), "--targets", str(ROOT / "tools/performance_targets.json")],
+                              ["cost", str(self.file)]):
+                    err = io.StringIO()
+                    with redirect_stderr(err), redirect_stdout(io.StringIO()):
+                        self.assertIn(performance.main(words), (0, 2), (name, value, err.getvalue()))
+
+    @unittest.skipUnless(importlib.util.find_spec("matplotlib"), "matplotlib is not there")
+    def test_charts(self):
+        lines = [line("plumb", 1, [10], test=(n, 0, 0)) for n in (1, 2)]
+        self.file.write_text("\n".join(map(json.dumps, lines)))
+        for options in (["-o", "/absent/x.png"], ["-o", str(self.file.with_suffix(".xyz"))], ["-o", str(self.file.with_suffix(".png")), "--model", "(("]):
+            self.refused(plot, "cost", str(self.file), *options)
+        self.file.write_bytes(b"\xff")
+        self.refused(plot, "limit", str(self.file), "-o", str(self.file.with_suffix(".png")))
+
+
 class Tables(unittest.TestCase):
     def test_medians_ranges_and_ratios_of_pairs(self):
         lines = [line("plumb", 1, [10], share_of_limit=0.9), line("r", 1, [5]), line("plumb", 2, [30, 34, 32], share_of_limit=0.8),
