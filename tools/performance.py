@@ -24,7 +24,9 @@ of the first see the same machine with every number of tokens.
 table --targets FILE judges the cells by a JSON list of {"model": "*q4_0*", "test": "tg64", "threads": 2, "over": "limit", "least": 0.95}
 (model and test are patterns, threads may be left out); tools/performance_targets.json is one. `over` is a rival; "limit"; or "added
 reads": the least time that the additional reads of a test at a depth take at the limit, over the time that it takes more than the same
-test at depth 0.
+test at depth 0; "pp512 multiply-adds": the multiply-adds per second of that test over those of pp512, attention's included, which is
+the rate after subtracting what attention adds. cost --targets judges {"model", "threads", "cost": 4, "most": 1.3}: what four tokens at
+once may cost over one, both by the medians and by the least times.
 
 Needs Python 3.8, nothing else. Its tests: tests/tools/performance_test.py.
 """
@@ -34,14 +36,13 @@ import os
 import pathlib
 import re
 import shlex
-import stat
 import statistics
 import subprocess
 import sys
 import time
 
 from performance_results import (PLUMB, Problem, cell_of, complete_rounds, cost_tables, parse_records, parse_tests, read_records,
-                                 read_results, read_targets, rounds_of, tables, target_section, test_name, write_between_markers)
+                                 read_results, read_targets, require_writable, rounds_of, tables, target_section, test_name, write_between_markers)
 
 
 class Failed(Exception):
@@ -152,16 +153,6 @@ def say_round(number, lines):
               f"{statistics.median(line['samples_ts']):.2f} tok/s", file=sys.stderr, flush=True)
 
 
-def require_writable(path):
-    """Before anything is measured: is there a place for the results?"""
-    try:
-        with open(path, "ab") as f:
-            if not stat.S_ISREG(os.fstat(f.fileno()).st_mode):
-                raise Problem(f"--results {path}: expected a plain file, got something else")
-    except OSError as e:
-        raise Problem(f"--results {path}: {e.strerror}") from None
-
-
 def run_command(options):
     own = (f"{shlex.quote(options.plumb)} bench -m {{model}} -t {{threads}} -p {{prompts}} -n {{gens}} -d {{depth}} "
            f"-r {{repetitions}} -o json --wait")
@@ -192,7 +183,7 @@ def table_command(options):
 
 
 def cost_command(options):
-    print(cost_tables(read_records(options.results)), end="")
+    print(cost_tables(read_records(options.results), read_targets(options.targets) if options.targets else []), end="")
 
 
 def positive(text):
@@ -226,6 +217,7 @@ def parse_options(words):
     table.set_defaults(do=table_command)
     cost = commands.add_parser("cost", help="what n tokens at once cost over one")
     cost.add_argument("results", nargs="+", help="of `plumb bench -o json`, or of `run`")
+    cost.add_argument("--targets", metavar="FILE", help="judge the curves by these")
     cost.set_defaults(do=cost_command)
     return parser.parse_args(words)
 

@@ -40,6 +40,16 @@ def read_text(path):
         raise Problem(f"{path}: expected UTF-8, got something else at byte {e.start}") from None
 
 
+def require_writable(path):
+    """Before anything is measured: is there a place for the results?"""
+    try:
+        with open(path, "ab") as f:
+            if not stat.S_ISREG(os.fstat(f.fileno()).st_mode):
+                raise Problem(f"--results {path}: expected a plain file, got something else")
+    except OSError as e:
+        raise Problem(f"--results {path}: {e.strerror}") from None
+
+
 def is_number(x):
     return isinstance(x, (int, float)) and not isinstance(x, bool) and math.isfinite(x)
 
@@ -50,7 +60,7 @@ FIELDS = {"n_prompt": lambda x: isinstance(x, int) and 0 <= x < 1 << 40, "n_gen"
           "round": lambda x: isinstance(x, int), "engine": lambda x: isinstance(x, str), "model": lambda x: isinstance(x, str),
           "model_filename": lambda x: isinstance(x, str), "command": lambda x: isinstance(x, str), "when": lambda x: isinstance(x, str),
           "cpu_info": lambda x: isinstance(x, str), "test": lambda x: isinstance(x, str), "depth": lambda x: isinstance(x, int),
-          "share_of_limit": is_number, "other_processes_share": is_number, "gbps": is_number, "limit_gbps": is_number,
+          "share_of_limit": is_number, "gmacs": is_number, "other_processes_share": is_number, "gbps": is_number, "limit_gbps": is_number,
           "median": is_number, "avg_ts": is_number}
 
 
@@ -246,6 +256,28 @@ def tables(lines):
     return facts(lines) + "\n".join(section(test, cells, rivals) for test in tests)
 
 
+MACS = "pp512 multiply-adds"
+
+
+class CostTarget:
+    """What n tokens at once may cost over one."""
+
+    def __init__(self, fields, what):
+        try:
+            self.model, self.threads, self.n, self.most = str(fields["model"]), fields.get("threads"), int(fields["cost"]), float(fields["most"])
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise Problem(f"{what}: expected an object with model, cost and most, got {fields!r}") from None
+
+    def rows(self, key, middle, least):
+        model, engine, threads, depth = key
+        if (engine not in (PLUMB, "other") or self.n not in middle or self.threads not in (None, threads)
+                or not fnmatch.fnmatchcase(model.lower(), self.model.lower())):
+            return []
+        met = lambda x: "yes" if x <= self.most else "**no**"
+        pairs = (("medians", middle[self.n] / middle[1]), ("least times", least[self.n] / least[1]))
+        return [[str(self.n), f"{self.most:g}", of, f"{cost:.2f}", met(cost)] for of, cost in pairs]
+
+
 class Target:
     def __init__(self, fields, what):
         try:
@@ -267,6 +299,10 @@ class Target:
         if self.over == "added reads":
             model, threads, (n_prompt, n_gen, _) = cell
             return added_reads(rounds, cells.get((model, threads, (n_prompt, n_gen, 0)), {}))
+        if self.over == MACS:
+            model, threads, _ = cell
+            base = [e[PLUMB]["gmacs"] for e in cells.get((model, threads, (512, 0, 0)), {}).values() if PLUMB in e and e[PLUMB].get("gmacs")]
+            return [e[PLUMB]["gmacs"] / statistics.median(base) for e in rounds.values() if PLUMB in e and e[PLUMB].get("gmacs")] if base else []
         if self.over == "limit":
             return [e[PLUMB]["share_of_limit"] for e in rounds.values() if PLUMB in e and e[PLUMB].get("share_of_limit")]
         return [rate(e[PLUMB]) / rate(e[self.over]) for e in rounds.values() if PLUMB in e and self.over in e]
@@ -274,7 +310,7 @@ class Target:
     def row(self, cell, values):
         percent = lambda x: f"{100 * x:.1f} %"
         times = lambda x: f"{x:.2f}"
-        text, of = (percent, "of the") if self.over in ("limit", "added reads") else (times, "times")
+        text, of = (percent, "of the") if self.over in ("limit", "added reads", MACS) else (times, "times")
         return [cell[0], str(cell[1]), test_name(cell[2]), f"{text(self.least)} {of} {self.over}", spread(values, text),
                 "yes" if statistics.median(values) >= self.least else "**no**"]
 
@@ -299,11 +335,13 @@ def read_targets(path):
         fields = json.loads(read_text(path))
     except (ValueError, RecursionError) as e:
         raise Problem(f"{path}: not JSON: {e}") from None
-    return [Target(f, path) for f in (fields if isinstance(fields, list) else [fields])]
+    kind = lambda f: CostTarget if isinstance(f, dict) and "cost" in f else Target
+    return [kind(f)(f, path) for f in (fields if isinstance(fields, list) else [fields])]
 
 
 def target_section(targets, lines):
     rows = []
+    targets = [t for t in targets if isinstance(t, Target)]
     cells = rounds_of(lines)
     for cell in cells:
         for target in targets:
@@ -340,7 +378,7 @@ def costs(records, of=statistics.median):
     return {key: {n: of(s) for n, s in sorted(by_n.items())} for key, by_n in times.items() if 1 in by_n}
 
 
-def cost_tables(records):
+def cost_tables(records, targets=()):
     curves, fastest = costs(records), costs(records, min)
     if not curves:
         raise Problem(NO_CURVE)
@@ -351,6 +389,8 @@ def cost_tables(records):
                 for n, s in seconds.items()]
         parts.append(f"{model}, {engine}, {threads} threads, depth {depth}\n\n"
                      + markdown(["tokens at once", "ms", "cost over one", "least ms", "by the least"], rows))
+        judged = [row for t in targets if isinstance(t, CostTarget) for row in t.rows((model, engine, threads, depth), seconds, least)]
+        parts += [markdown(["tokens at once", "cost at most", "by", "reached", "met"], judged)] if judged else []
     return "\n".join(parts)
 
 

@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
 import performance  # noqa: E402
 import performance_results as results  # noqa: E402
+import performance_start as start  # noqa: E402
 import plot  # noqa: E402
 
 # Prints what llama-bench would for -p and -n, at a rate given by a name and what it counts in a file; leaves a log.
@@ -328,6 +329,65 @@ class Costs(unittest.TestCase):
         self.assertIn("| 4 | 20.00 | 2.00 | 20.00 | 4.00 |", results.cost_tables(records))
         with self.assertRaises(results.Problem):
             results.cost_tables(records[2:])
+
+
+    def test_judged_by_medians_and_by_the_least(self):
+        records = results.parse_records("\n".join(json.dumps(r) for r in [
+            {"n_prompt": 1, "n_gen": 0, "n_threads": 2, "model_filename": "L-Q4_0.gguf", "samples_ts": [100, 100, 150]},
+            {"n_prompt": 4, "n_gen": 0, "n_threads": 2, "model_filename": "L-Q4_0.gguf", "samples_ts": [320, 400, 410]}]), "x")
+        text = results.cost_tables(records, results.read_targets(ROOT / "tools/performance_targets.json"))
+        self.assertNotIn("| 4 | 1.3 |", text, "another model")
+        text = results.cost_tables(records, [results.CostTarget({"model": "*q4_0", "threads": 2, "cost": 4, "most": 1.3}, "x")])
+        self.assertIn("| 4 | 1.3 | medians | 1.00 | yes |", text)
+        self.assertIn("| 4 | 1.3 | least times | 1.46 | **no** |", text)
+        with self.assertRaises(results.Problem):
+            results.CostTarget({"cost": 4}, "x")
+
+    def test_rates_after_subtracting_attention(self):
+        lines = [line("plumb", 1, [9], test=(512, 0, 0), gmacs=100), line("plumb", 1, [5], test=(2048, 0, 0), gmacs=80)]
+        target = results.Target({"model": "a", "test": "pp2048", "over": "pp512 multiply-adds", "least": 0.75}, "x")
+        self.assertIn("| pp2048 | 75.0 % of the pp512 multiply-adds | 80.0 % | yes |", results.target_section([target], lines))
+
+
+START = """
+import json, sys
+words = sys.argv[1:]
+if words[0] == "bench":
+    print(json.dumps([{"samples_ns": [1000]}]))
+elif words[0] == "info":
+    print(json.dumps({"memory": {"total": 1 << 20}}))
+elif words[0] == "ppl":
+    print(json.dumps({"kld_mean": 0.00123}))
+elif "b.gguf" in " ".join(words):
+    sys.exit("no tokenizer")
+"""
+
+
+class Starting(unittest.TestCase):
+    def test_every_cell(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            (folder / "plumb.py").write_text(START)
+            plumb = folder / "plumb"
+            plumb.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{folder}/plumb.py" "$@"\n')
+            plumb.chmod(0o755)
+            for model in ("smollm2.gguf", "b.gguf"):
+                (folder / model).write_bytes(b"x" * 100000)
+            out, err, kept = io.StringIO(), io.StringIO(), str(folder / "r.jsonl")
+            with redirect_stdout(out), redirect_stderr(err):
+                self.assertEqual(start.main(["run", "-m", str(folder / "smollm2.gguf"), "-m", str(folder / "b.gguf"), "--rounds", "2",
+                                             "--kld", "t", "--plumb", str(plumb), "--results", kept]), 0, err.getvalue())
+                self.assertEqual(start.main(["table", kept, "--model", "c"]), 0)
+            lines = [json.loads(text) for text in pathlib.Path(kept).read_text().splitlines()]
+            self.assertEqual(len(lines), 2 * 2 + 2)
+            self.assertGreater(lines[0]["first_token_seconds"], 0)
+            self.assertNotIn("first_token_seconds", lines[1])
+            self.assertGreater(lines[0]["peak_bytes"], 1 << 20)
+            self.assertIn("| c | load over copying the file once | at most 1.5 times | not measured yet |  |", out.getvalue())
+            self.assertIn("| smollm2 | mean KLD from the exact reference | llama.cpp's in the same test | 0.0012 |  |", out.getvalue())
+            with redirect_stderr(err):
+                self.assertEqual(start.main(["run", "-m", "x", "--results", "/absent/r"]), 2)
+                self.assertEqual(start.main(["table", "/dev/zero"]), 2)
 
 
 class Plots(unittest.TestCase):
