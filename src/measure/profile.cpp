@@ -127,15 +127,22 @@ int64_t rows_of(const Step& step, const Plan& plan, const ProfileOptions& option
   return logits_only ? 1 : options.n_tokens;
 }
 
+// Weights and the cache, however many tokens of the batch meet them; activations stay in the
+// processor's own caches.
+int64_t memory_bytes(const Cost& cost, int64_t n_tokens, int64_t depth) {
+  const int64_t positions = std::min(Cost::seen(n_tokens, depth, cost.window), depth + n_tokens);
+  return cost.weight_bytes + positions * cost.read_per_position;
+}
+
 // What the machine needs for a step, by what it needs longest for.
 struct Least {
   double ns = 0;
   std::string_view limit;
 };
-Least least_of(const Step& step, int64_t bytes, int64_t ops, const MachineLimits& limits) {
+Least least_of(const Step& step, int64_t memory_bytes, int64_t ops, const MachineLimits& limits) {
   const Arithmetic arithmetic = arithmetic_of(step);
   if (limits.read <= 0 || limits.of(arithmetic) <= 0) return {};
-  const double reads = 1e9 * static_cast<double>(bytes) / limits.read;
+  const double reads = 1e9 * static_cast<double>(memory_bytes) / limits.read;
   const double macs = 1e9 * static_cast<double>(ops) / 2 / limits.of(arithmetic);
   return reads >= macs ? Least{reads, "reads"} : Least{macs, arithmetic_name(arithmetic)};
 }
@@ -194,10 +201,10 @@ std::vector<ProfileGroup> groups_of(const Profile& profile, const Plan& plan, Gr
     group.wall += profile.steps[i].wall;
     group.waiting += profile.steps[i].waiting;
     const int64_t n = rows_of(step, plan, profile.options), depth = profile.options.depth;
-    const int64_t bytes = step.cost.reads(n, depth) + step.cost.writes(n);
-    const int64_t ops = step.cost.ops(n, depth);
-    const Least least = least_of(step, bytes, ops, profile.limits);
-    group.bytes += bytes;
+    const int64_t from_memory = memory_bytes(step.cost, n, depth), ops = step.cost.ops(n, depth);
+    const Least least = least_of(step, from_memory, ops, profile.limits);
+    group.bytes += from_memory + n * step.cost.read_per_token + step.cost.writes(n);
+    group.memory_bytes += from_memory;
     group.ops += ops;
     group.least += least.ns;
     auto& by_limit = bound[at->second];

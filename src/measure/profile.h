@@ -64,9 +64,11 @@ struct ProfileGroup {
   std::string name;
   int64_t n_steps = 0;
   double wall = 0, waiting = 0;  // ns
-  int64_t bytes = 0, ops = 0;    // of one batch, by the plan
-  double least = 0;              // ns that the machine needs at its limits; 0: not measured
-  std::string limit;             // that binds for most of it: "reads", "dot8", "bf16", "f32"
+  // Of one batch, by the plan: what is read and written, each position of the cache once; of that
+  // weights and cache, which come from memory; two for each multiply-add.
+  int64_t bytes = 0, memory_bytes = 0, ops = 0;
+  double least = 0;   // ns that the machine needs at its limits; 0: not known
+  std::string limit;  // that binds for most of it: "reads", "dot8", "bf16", "f32"
   double gbps() const { return wall > 0 ? static_cast<double>(bytes) / wall : 0; }
   double gmacs() const { return wall > 0 ? static_cast<double>(ops) / 2 / wall : 0; }
   double share_of_limit() const { return wall > 0 ? least / wall : 0; }

@@ -85,12 +85,23 @@ TEST_P(ProfileOf, SharesAreOfTheLimitThatBinds) {
   };
   const ProfileGroup by_reads = step_of(1e3, 1e15), by_macs = step_of(1e15, 1e3);
   EXPECT_EQ(by_reads.limit, "reads");
-  EXPECT_NEAR(by_reads.share_of_limit(), 1e6 * static_cast<double>(by_reads.bytes) / by_reads.wall,
+  EXPECT_NEAR(by_reads.share_of_limit(),
+              1e6 * static_cast<double>(by_reads.memory_bytes) / by_reads.wall,
               1e-6 * by_reads.share_of_limit());
   EXPECT_EQ(by_macs.limit, "f32");
   EXPECT_NEAR(by_macs.share_of_limit(), 1e6 * static_cast<double>(by_macs.ops) / 2 / by_macs.wall,
               1e-6 * by_macs.share_of_limit());
   EXPECT_NE(to_text(p, e.plan(), true).find("% of f32"), std::string::npos);
+}
+
+// A prompt's tokens see the same positions: the cache comes from memory once.
+TEST_P(ProfileOf, TheCacheIsReadOncePerBatch) {
+  Engine e = engine();
+  const Profile p = profile(e, {.n_tokens = 20, .depth = 30, .n_batches = 1});
+  int64_t attention = 0;
+  for (const ProfileGroup& g : groups_of(p, e.plan(), GroupBy::kind))
+    if (g.name == "attend") attention = g.memory_bytes;
+  EXPECT_EQ(attention, 50 * e.plan().cache.bytes_per_position());
 }
 
 TEST_P(ProfileOf, ABusyMachineIsNamed) {
