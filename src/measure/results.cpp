@@ -223,8 +223,7 @@ std::vector<std::string> differences(const TestRates& a, const TestRates& b) {
   std::vector<std::string> out;
   auto of_b = b.settings.begin();
   for (const auto& [name, value] : a.settings) {  // both are in the order of kSettings
-    const auto same =
-        std::find_if(of_b, b.settings.end(), [&](const auto& s) { return s.first == name; });
+    const auto same = std::ranges::find(of_b, b.settings.end(), name, &Settings::value_type::first);
     if (same == b.settings.end()) continue;
     of_b = same;
     if (value != same->second) out.push_back(fmt::format("{} {} -> {}", name, value, same->second));
