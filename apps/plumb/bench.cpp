@@ -85,7 +85,7 @@ void attach_tests(Arguments& a, BenchLists& lists) {
   attach_formats(a, "-ctk,--cache-type-k", lists.type_k, "of the cached keys (default: f16)");
   attach_formats(a, "-ctv,--cache-type-v", lists.type_v, "of the cached values (default: f16)");
   attach_list(a, "-t,--threads", lists.n_threads, 1, kMostThreads,
-              "threads (default: one per core)");
+              "threads (default: one per core; no more than processors work)");
 }
 
 void attach_rest(Arguments& a, Options& o) {

@@ -102,7 +102,8 @@ void ModelOptions::attach_backend(Arguments& a) {
 
 void ModelOptions::attach_threads(Arguments& a) {
   a.integer("-t,--threads", engine.backend.n_threads, 1, kMostThreads,
-            "threads (default: one per core); the reference backend uses one");
+            "threads (default: one per core; no more than processors work); the reference backend "
+            "uses one");
   a.flag(
       "-nr,--no-repack", engine.backend.no_repack,
       "leave the weights in the mapped file and copy nothing: slower, for models that barely fit "

@@ -31,7 +31,8 @@ struct Options {
 
 void attach(Arguments& a, Options& o) {
   o.model.attach_model(a);
-  attach_list(a, "-t,--threads", o.threads, 1, kMostThreads, "threads (default: one per core)");
+  attach_list(a, "-t,--threads", o.threads, 1, kMostThreads,
+              "threads (default: one per core; no more than processors work)");
   attach_list(a, "--tokens", o.shapes.n_tokens, 1, kMostTokens,
               "tokens that meet the weights together (default: 1)");
   a.texts("--case", o.cases,
