@@ -70,8 +70,8 @@ std::vector<Shape> shapes_of(const Plan& plan) {
   std::vector<Shape> shapes;
   std::set<std::string_view> seen;
   for (const Step& step : plan.steps) {
-    if (std::holds_alternative<Embed>(step.args)) continue;  // a row is looked up
     for (const Tensor* t : weights_of(step)) {
+      if (t == table_of(step)) continue;  // a row is looked up
       if (t->rows == 1 || !seen.insert(t->name).second) continue;
       const std::string role = role_of(step, *t);
       auto shape = std::ranges::find_if(shapes, [&](const Shape& s) {

@@ -21,9 +21,9 @@ double multiply_adds(const Plan& plan, int64_t n_tokens, int64_t depth, int64_t 
 using Numbers = std::array<int64_t, 3>;
 
 void count(const Step& step, Numbers& numbers) {
-  if (std::holds_alternative<Embed>(step.args)) return;  // a row is looked up
   for (const Tensor* t : weights_of(step))
-    numbers[static_cast<size_t>(arithmetic_of(t->format))] += t->elements();
+    if (t != table_of(step))  // of which a row is looked up
+      numbers[static_cast<size_t>(arithmetic_of(t->format))] += t->elements();
 }
 
 Arithmetic most(const Numbers& numbers) {
@@ -38,11 +38,30 @@ PeakKernel kernel_of(Arithmetic arithmetic) {
   return *kernel;
 }
 
+// Cached bytes that a batch reads which ends at this length, each once.
+double cached_bytes(const Plan& plan, int64_t n_tokens, int64_t length) {
+  double bytes = 0;
+  for (const Step& step : plan.steps) {
+    const int64_t window = step.cost.window,
+                  seen = window > 0 ? std::min(length, window + n_tokens - 1) : length;
+    bytes += static_cast<double>(seen) * static_cast<double>(step.cost.read_per_position);
+  }
+  return bytes;
+}
+
+// The same of n tokens one at a time.
+double cached_bytes_one_by_one(const Plan& plan, int64_t n_tokens, int64_t depth) {
+  double bytes = 0;
+  for (const Step& step : plan.steps)
+    bytes += static_cast<double>(Cost::seen(n_tokens, depth, step.cost.window)) *
+             static_cast<double>(step.cost.read_per_position);
+  return bytes;
+}
+
 }  // namespace
 
 Work work_of(const Plan& plan, const BenchTest& test, int64_t n_batch, bool all_logits) {
   const auto weights = static_cast<double>(weight_bytes_per_token(plan));
-  const auto per_position = static_cast<double>(plan.cache.bytes_per_position());
   Work work;
   int64_t depth = test.n_depth;
   for (int64_t fed = 0; fed < test.n_prompt;) {
@@ -53,12 +72,12 @@ Work work_of(const Plan& plan, const BenchTest& test, int64_t n_batch, bool all_
       const int64_t n_logits = all_logits ? n : done == piece ? 1 : 0;
       work.prompt_macs += multiply_adds(plan, n, depth, n_logits);
       depth += n;
-      work.prompt_bytes += weights + static_cast<double>(depth) * per_position;
+      work.prompt_bytes += weights + cached_bytes(plan, n, depth);
     }
     fed += piece;
   }
   const auto n = static_cast<double>(test.n_gen);
-  work.gen_bytes = n * weights + static_cast<double>(Cost::seen(test.n_gen, depth)) * per_position;
+  work.gen_bytes = n * weights + cached_bytes_one_by_one(plan, test.n_gen, depth);
   work.gen_macs = multiply_adds(plan, test.n_gen, depth, test.n_gen);
   return work;
 }

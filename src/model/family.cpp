@@ -63,6 +63,16 @@ float read_cap(const Keys& keys, std::string_view key) {
   return keys.metadata.number_or(keys(key), 0) == 0 ? 0 : read_positive(keys, key);
 }
 
+float read_scalar(const Keys& keys, TensorTable& tensors, const std::string& name, float fallback) {
+  const Tensor tensor = tensors.optional_vector(name, 1);
+  if (!tensor) return fallback;
+  float value = 0;
+  format_info(tensor.format).decode(tensor.data.data(), &value, 1);
+  if (!std::isfinite(value))
+    fail("{}: tensor {}: expected a number, got {}", keys.metadata.file_name(), name, value);
+  return value;
+}
+
 std::string in_layer(int64_t layer, std::string_view part) {
   return fmt::format("blk.{}.{}", layer, part);
 }
@@ -124,8 +134,8 @@ int64_t read_head_dim(const Keys& keys, int64_t n_embd, std::string_view suffix)
   return k;
 }
 
-Attention read_attention(const Keys& keys, TensorTable& tensors, const ModelDesc& desc,
-                         int64_t layer, int64_t head_dim, const Rope& rope) {
+Attention read_heads(const Keys& keys, const ModelDesc& desc, int64_t layer, int64_t head_dim,
+                     const Rope& rope) {
   const gguf::Metadata& m = keys.metadata;
   const auto n_layers = static_cast<int64_t>(desc.layers.size());
   const auto at = static_cast<size_t>(layer);
@@ -137,6 +147,12 @@ Attention read_attention(const Keys& keys, TensorTable& tensors, const ModelDesc
     fail("{}: {}: expected a divisor of the {} query heads, got {}", m.file_name(),
          keys("attention.head_count_kv"), a.n_heads, a.n_kv_heads);
   a.scale = 1 / std::sqrt(static_cast<float>(a.head_dim));
+  return a;
+}
+
+Attention read_attention(const Keys& keys, TensorTable& tensors, const ModelDesc& desc,
+                         int64_t layer, int64_t head_dim, const Rope& rope) {
+  Attention a = read_heads(keys, desc, layer, head_dim, rope);
   read_projections(tensors, desc.n_embd, layer, a);
   a.out = tensors.matrix(in_layer(layer, "attn_output.weight"), a.n_heads * head_dim, desc.n_embd);
   a.out_bias = tensors.optional_vector(in_layer(layer, "attn_output.bias"), desc.n_embd);

@@ -29,6 +29,8 @@ inline constexpr int64_t kMaxLayers = 4096, kMaxWidth = 1 << 24, kMaxHeads = 1 <
 float read_positive(const Keys& keys, std::string_view key, std::optional<double> fallback = {});
 // The same, 0 where the key is absent or 0: soft caps.
 float read_cap(const Keys& keys, std::string_view key);
+// The value of a tensor that holds one; the fallback where there is none. Error: not finite.
+float read_scalar(const Keys& keys, TensorTable& tensors, const std::string& name, float fallback);
 // Names in layers: "blk.3.attn_norm.weight".
 std::string in_layer(int64_t layer, std::string_view part);
 
@@ -44,6 +46,9 @@ void read_post_norms(TensorTable& tensors, ModelDesc& desc, int64_t layer);
 // attention.key_length and value_length, which must be equal, or n_embd / heads. `suffix`: of other
 // layers' keys ("_swa"), which must then be there.
 int64_t read_head_dim(const Keys& keys, int64_t n_embd, std::string_view suffix = "");
+// The heads of a layer and scale 1/sqrt(head_dim), no tensors.
+Attention read_heads(const Keys& keys, const ModelDesc& desc, int64_t layer, int64_t head_dim,
+                     const Rope& rope);
 // One head_dim for all layers, and one rope. Heads, scale 1/sqrt(head_dim), the four projections of
 // layer `layer` (q, k and v apart or fused in attn_qkv) and their optional biases.
 Attention read_attention(const Keys& keys, TensorTable& tensors, const ModelDesc& desc,
@@ -61,11 +66,9 @@ DenseFfn read_dense_ffn(const Keys& keys, TensorTable& tensors, const ModelDesc&
                         int64_t layer, Activation activation);
 
 // rope.dimension_count, rope.freq_base, rope.scaling.*: linear, yarn (Peng et al. 2023) or none,
-// for heads of head_dim values. Factors that a tensor holds are the family's to read.
-Rope read_rope(const Keys& keys, RopeLayout layout, int64_t head_dim);
-// The rope of sliding layers that have one of their own: rope.freq_base_swa (10000 where absent),
-// never stretched.
-Rope sliding_rope_of(const Keys& keys, const Rope& rope);
+// for heads of head_dim values. Factors that a tensor holds are the family's to read. `suffix`: the
+// rope of sliding layers ("_swa"), which is never stretched.
+Rope read_rope(const Keys& keys, RopeLayout layout, int64_t head_dim, std::string_view suffix = "");
 void multiply_factors(Rope& rope, const std::vector<float>& factors);
 // Factors from a tensor of n values; empty where the file has none. Error: one that is not a
 // number above 0.
@@ -82,6 +85,8 @@ void read_shared_expert(const Keys& keys, TensorTable& tensors, const ModelDesc&
 // families/
 ModelDesc read_gemma2(const Keys& keys, TensorTable& tensors);
 ModelDesc read_gemma3(const Keys& keys, TensorTable& tensors);
+ModelDesc read_gemma4(const Keys& keys, TensorTable& tensors);
+ModelDesc read_gpt_oss(const Keys& keys, TensorTable& tensors);
 ModelDesc read_llama(const Keys& keys, TensorTable& tensors);
 ModelDesc read_phi3(const Keys& keys, TensorTable& tensors);
 ModelDesc read_qwen2(const Keys& keys, TensorTable& tensors);

@@ -12,9 +12,9 @@ struct Family {
   ModelDesc (*read)(const Keys&, TensorTable&);
 };
 constexpr Family kFamilies[] = {
-    {"gemma2", read_gemma2},     {"gemma3", read_gemma3}, {"llama", read_llama},
-    {"phi3", read_phi3},         {"qwen2", read_qwen2},   {"qwen3", read_qwen3},
-    {"qwen3moe", read_qwen3moe},
+    {"gemma2", read_gemma2},   {"gemma3", read_gemma3}, {"gemma4", read_gemma4},
+    {"gpt-oss", read_gpt_oss}, {"llama", read_llama},   {"phi3", read_phi3},
+    {"qwen2", read_qwen2},     {"qwen3", read_qwen3},   {"qwen3moe", read_qwen3moe},
 };
 
 std::string joined(const std::vector<std::string>& names) {
@@ -87,7 +87,7 @@ std::vector<const Tensor*> tensors_of(const ModelDesc& desc) {
     for (const Tensor* t : some)
       if (*t) all.push_back(t);
   };
-  add({&desc.embedding});
+  add({&desc.embedding, &desc.per_layer.table, &desc.per_layer.projection, &desc.per_layer.norm});
   for (const Layer& layer : desc.layers) {
     add({&layer.mixer_norm, &layer.post_mixer_norm});
     std::visit(
@@ -98,6 +98,8 @@ std::vector<const Tensor*> tensors_of(const ModelDesc& desc) {
         layer.mixer);
     add({&layer.ffn_norm, &layer.post_ffn_norm});
     add_ffn(layer.ffn, add);
+    const PerLayerInput& p = layer.per_layer_input;
+    add({&p.gate, &p.out, &p.post_norm});
   }
   add({&desc.final_norm, &desc.head_bias});
   if (!desc.tied_head) add({&desc.head});

@@ -125,6 +125,14 @@ struct MoeFfn {
 // join the variant.
 using Mixer = std::variant<Attention>;
 using Ffn = std::variant<DenseFfn, MoeFfn>;
+// What a layer makes of its slice of the per-layer embedding, after its FFN: x += norm(W out
+// (activation(W gate x) * slice); post_norm).
+struct PerLayerInput {
+  Activation activation = Activation::gelu;
+  Tensor gate, out;  // [n_embd, width], [width, n_embd]; none: the layer takes no slice
+  Tensor post_norm;  // [n_embd]
+};
+
 struct Layer {
   Tensor mixer_norm;  // [n_embd]
   Mixer mixer;
@@ -132,7 +140,18 @@ struct Layer {
   Tensor ffn_norm;         // [n_embd]
   Ffn ffn;
   Tensor post_ffn_norm;  // optional [n_embd]
+  PerLayerInput per_layer_input;
   float output_scale = 1;
+};
+
+// A second embedding with a slice for every layer (Gemma 3n and the small Gemma 4): (norm of the
+// slice of W projection x + sqrt(width) * the token's row of the table) / sqrt(2), x being the
+// scaled first embedding over sqrt(n_embd).
+struct PerLayerEmbedding {
+  int64_t width = 0;  // of a slice; 0: the model has none
+  Tensor table;       // [n_layers * width, n_vocab]
+  Tensor projection;  // [n_embd, n_layers * width]
+  Tensor norm;        // [width]
 };
 
 struct ModelDesc {
@@ -140,11 +159,12 @@ struct ModelDesc {
   int64_t n_embd = 0, n_vocab = 0, n_context = 0;
   float norm_eps = 0;     // of every RMS norm
   float embed_scale = 1;  // of the embedding's rows
-  float logit_cap = 0;    // c: logits become c tanh(logit / c); 0: they do not
-  Tensor embedding;       // [n_embd, n_vocab]
-  Tensor final_norm;      // [n_embd]
-  Tensor head;            // [n_embd, n_vocab]; the embedding again where tied
-  Tensor head_bias;       // optional [n_vocab]
+  PerLayerEmbedding per_layer;
+  float logit_cap = 0;  // c: logits become c tanh(logit / c); 0: they do not
+  Tensor embedding;     // [n_embd, n_vocab]
+  Tensor final_norm;    // [n_embd]
+  Tensor head;          // [n_embd, n_vocab]; the embedding again where tied
+  Tensor head_bias;     // optional [n_vocab]
   bool tied_head = false;
   std::vector<Layer> layers;
 };

@@ -50,7 +50,10 @@ std::string text_of(const MoeFfn& f) {
 
 std::string text_of(const Layer& layer) {
   const auto text = [](const auto& block) { return text_of(block); };
-  return std::visit(text, layer.mixer) + " · " + std::visit(text, layer.ffn);
+  std::string all = std::visit(text, layer.mixer) + " · " + std::visit(text, layer.ffn);
+  if (layer.per_layer_input.gate)
+    all += fmt::format(" · slice of {} of a second embedding", layer.per_layer_input.gate.rows);
+  return all;
 }
 
 }  // namespace

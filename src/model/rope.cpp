@@ -51,16 +51,8 @@ void add_yarn(const Keys& keys, double stretch, Rope& rope) {
   rope.magnitude *= static_cast<float>(1 + 0.1 * std::log(stretch));
 }
 
-}  // namespace
-
-Rope read_rope(const Keys& keys, RopeLayout layout, int64_t head_dim) {
+void stretch(const Keys& keys, Rope& rope) {
   const gguf::Metadata& m = keys.metadata;
-  Rope rope{.layout = layout};
-  rope.n_dims = m.integer_or(keys("rope.dimension_count"), head_dim, 2, head_dim);
-  if (rope.n_dims % 2)
-    fail("{}: {}: expected an even number, got {}", m.file_name(), keys("rope.dimension_count"),
-         rope.n_dims);
-  rope.base = read_positive(keys, "rope.freq_base", 10000);
   rope.magnitude = read_positive(keys, "rope.scaling.attn_factor", 1);
   const std::string_view type = m.string_or(keys("rope.scaling.type"), "linear");
   if (type == "yarn")
@@ -70,15 +62,21 @@ Rope read_rope(const Keys& keys, RopeLayout layout, int64_t head_dim) {
   else if (type != "none")
     fail("{}: {}: expected none, linear, yarn or longrope, got {}", m.file_name(),
          keys("rope.scaling.type"), quoted(type));
-  return rope;
 }
 
-Rope sliding_rope_of(const Keys& keys, const Rope& rope) {
-  Rope sliding = rope;
-  sliding.base = read_positive(keys, "rope.freq_base_swa", 10000);
-  sliding.frequency_scale = 1;
-  sliding.factors.clear();
-  return sliding;
+}  // namespace
+
+Rope read_rope(const Keys& keys, RopeLayout layout, int64_t head_dim, std::string_view suffix) {
+  const gguf::Metadata& m = keys.metadata;
+  const std::string dims = fmt::format("rope.dimension_count{}", suffix),
+                    base = fmt::format("rope.freq_base{}", suffix);
+  Rope rope{.layout = layout};
+  rope.n_dims = m.integer_or(keys(dims), head_dim, 2, head_dim);
+  if (rope.n_dims % 2)
+    fail("{}: {}: expected an even number, got {}", m.file_name(), keys(dims), rope.n_dims);
+  rope.base = read_positive(keys, base, 10000);
+  if (suffix.empty()) stretch(keys, rope);
+  return rope;
 }
 
 void multiply_factors(Rope& rope, const std::vector<float>& factors) {

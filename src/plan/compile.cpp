@@ -1,5 +1,7 @@
 // ModelDesc -> Plan: which fused steps run, on which buffers. Costs are filled in by cost.cpp.
 
+#include <cmath>
+
 #include "base/error.h"
 #include "plan/cost.h"
 #include "plan/plan.h"
@@ -21,11 +23,13 @@ class Compiler {
   Plan compile() {
     residual_ = buffer("residual", desc_.n_embd);
     add("embedding", -1, Path::embedding, Embed{residual_, desc_.embedding, desc_.embed_scale});
+    if (desc_.per_layer.width > 0) add_per_layer_embedding();
     for (size_t i = 0; i < desc_.layers.size(); ++i) {
       layer_ = static_cast<int>(i);
       const Layer& layer = desc_.layers[i];
       std::visit([&](const auto& mixer) { add_mixer(mixer, layer); }, layer.mixer);
       std::visit([&](const auto& ffn) { add_ffn(ffn, layer); }, layer.ffn);
+      if (layer.per_layer_input.gate) add_per_layer_input(layer);
     }
     const BufferId logits = buffer("logits", desc_.n_vocab, Rows::logits);
     add("head", -1, Path::head,
@@ -108,7 +112,7 @@ class Compiler {
         GateUp{residual_, gated, norm(layer.ffn_norm), f.activation, f.gate, f.up, f.gate_bias,
                f.up_bias});
     add_output("down", Path::dense, gated, f.down, f.down_bias, layer.post_ffn_norm,
-               layer.output_scale);
+               scale_after_ffn(layer));
   }
 
   void add_ffn(const MoeFfn& f, const Layer& layer) {
@@ -135,8 +139,8 @@ class Compiler {
                        .shared_down = {},
                        .shared_bias = {}};
     // Sums that are normed or scaled afterwards stop at buffers of their own, see add_output.
-    AddBranches branches{{}, norm(layer.post_ffn_norm), residual_, layer.output_scale};
-    down.adds = !layer.post_ffn_norm && !f.routed_post_norm && layer.output_scale == 1;
+    AddBranches branches{{}, norm(layer.post_ffn_norm), residual_, scale_after_ffn(layer)};
+    down.adds = !layer.post_ffn_norm && !f.routed_post_norm && branches.scale == 1;
     if (!down.adds) {
       down.to = buffer("branch", desc_.n_embd);
       branches.branches.push_back({down.to, norm(f.routed_post_norm)});
@@ -158,6 +162,32 @@ class Compiler {
     if (!down.adds) add("experts add", Path::routed_experts, branches);
   }
 
+  // The division of x by sqrt(n_embd) is left to the norm that follows: it changes nothing but the
+  // size that eps has beside it.
+  void add_per_layer_embedding() {
+    const PerLayerEmbedding& p = desc_.per_layer;
+    slices_ = buffer("per layer", p.projection.rows);
+    add("per-layer projection", -1, Path::embedding,
+        Project{residual_, slices_, no_norm_, {{p.projection, {}, 0}}});
+    const float eps = desc_.norm_eps * static_cast<float>(desc_.n_embd);
+    add("per-layer embedding", -1, Path::embedding,
+        EmbedSlices{slices_, p.table, std::sqrt(static_cast<float>(p.width)), Norm{p.norm, eps},
+                    std::sqrt(0.5f)});
+  }
+
+  void add_per_layer_input(const Layer& layer) {
+    const PerLayerInput& p = layer.per_layer_input;
+    const BufferId gated = buffer("per layer gated", p.gate.rows);
+    add("per-layer gate", Path::other,
+        GateBy{residual_, slices_, gated, layer_ * p.gate.rows, p.activation, p.gate});
+    add_output("per-layer out", Path::other, gated, p.out, {}, p.post_norm, layer.output_scale);
+  }
+
+  // The scale of a layer's output belongs to whatever is added last.
+  static float scale_after_ffn(const Layer& layer) {
+    return layer.per_layer_input.gate ? 1 : layer.output_scale;
+  }
+
   // What a block adds to the residual stream. A projection cannot norm its own sums, nor scale what
   // others have added: then the sums stop at a buffer of their own.
   void add_output(std::string_view what, Path path, BufferId from, const Tensor& weight,
@@ -173,7 +203,7 @@ class Compiler {
   std::vector<int> cache_layers_;  // [layers so far] each one's cache layer; -1 without
   const ModelDesc& desc_;
   Plan plan_;
-  BufferId residual_ = 0;
+  BufferId residual_ = 0, slices_ = -1;
   int layer_ = 0;
 };
 

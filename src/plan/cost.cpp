@@ -78,6 +78,10 @@ std::vector<const Tensor*> weights_of(const Step& step) {
                    for (const auto& branch : s.branches) add({&branch.norm.weight});
                    add({&s.norm.weight});
                  },
+                 [&](const EmbedSlices& s) {
+                   add({&s.table, &s.norm.weight});
+                 },
+                 [&](const GateBy& s) { add({&s.gate}); },
                  [&](const GateUp& s) {
                    add({&s.gate, &s.up, &s.gate_bias, &s.up_bias, &s.norm.weight});
                  },
@@ -105,6 +109,12 @@ std::vector<const Tensor*> weights_of(const Step& step) {
   return all;
 }
 
+const Tensor* table_of(const Step& step) {
+  if (const auto* s = std::get_if<Embed>(&step.args)) return &s->table;
+  if (const auto* s = std::get_if<EmbedSlices>(&step.args)) return &s->table;
+  return nullptr;
+}
+
 std::vector<WeightUse> weight_uses(const Step& step) {
   std::vector<WeightUse> uses;
   for (const Tensor* t : weights_of(step)) uses.push_back({t, t->bytes(), step.path});
@@ -118,8 +128,7 @@ std::vector<WeightUse> weight_uses(const Step& step) {
       if (std::find(tensors.begin(), tensors.end(), use.tensor) != tensors.end())
         use.path = Path::shared_expert;
   };
-  if (const auto* s = std::get_if<Embed>(&step.args))
-    uses[0].bytes_per_token = s->table.row_bytes();
+  if (const Tensor* table = table_of(step)) uses[0].bytes_per_token = table->row_bytes();
   if (const auto* s = std::get_if<Route>(&step.args)) {
     const DenseFfn& f = s->shared_ffn;
     shared({&s->shared_gate, &f.gate, &f.up, &f.gate_bias, &f.up_bias, &s->norm.weight});
@@ -149,6 +158,10 @@ std::vector<BufferId> buffers_read(const Step& step) {
                           for (const auto& branch : s.branches) read.push_back(branch.from);
                           return read;
                         },
+                        [](const EmbedSlices& s) { return std::vector{s.to}; },
+                        [](const GateBy& s) {
+                          return std::vector{s.from, s.slices};
+                        },
                         [](const GateUp& s) { return std::vector{s.from}; },
                         [](const Route& s) { return std::vector{s.from}; },
                         [](const ExpertGateUp& s) {
@@ -175,6 +188,8 @@ std::vector<BufferId> buffers_written(const Step& step) {
                         [](const MergePartials& s) { return std::vector{s.to}; },
                         [](const ProjectAdd& s) { return std::vector{s.residual}; },
                         [](const AddBranches& s) { return std::vector{s.residual}; },
+                        [](const EmbedSlices& s) { return std::vector{s.to}; },
+                        [](const GateBy& s) { return std::vector{s.to}; },
                         [](const GateUp& s) { return std::vector{s.to}; },
                         [](const Route& s) {
                           std::vector ids{s.logits};
@@ -205,12 +220,14 @@ Cost cost_of(const Plan& plan, const Step& step) {
     count_experts({&s->gate, &s->up}, s->n_experts, s->n_used, cost);
   if (const auto* s = std::get_if<ExpertDownAdd>(&step.args))
     count_experts({&s->down}, s->n_experts, s->n_used, cost);
-  if (const auto* embed =
-          std::get_if<Embed>(&step.args)) {  // one row of the table per token, and no arithmetic
-    cost.weight_bytes = 0;
-    cost.read_per_token = embed->table.row_bytes();
+  if (const Tensor* table = table_of(step)) {  // one row of it per token, and no arithmetic
+    cost.weight_bytes -= table->bytes();
+    cost.read_per_token += table->row_bytes();
     cost.ops_per_token = 0;
   }
+  if (const auto* s = std::get_if<GateBy>(&step.args))  // one slice of all
+    cost.read_per_token =
+        (plan.buffers[static_cast<size_t>(s->from)].columns + s->gate.rows) * kF32;
   if (const auto* attend = std::get_if<Attend>(&step.args)) {
     const int64_t kv = attend->n_kv_heads * attend->head_dim,
                   q = attend->n_heads * attend->head_dim;
@@ -227,8 +244,9 @@ Cost cost_of(const Plan& plan, const Step& step) {
 
 std::string_view kind_name(const StepArgs& args) {
   constexpr std::string_view kNames[] = {
-      "embed",   "project", "attend",         "merge_partials",  "project_add", "add_branches",
-      "gate_up", "route",   "expert_gate_up", "expert_down_add", "head",        "pick"};
+      "embed",        "project", "attend",  "merge_partials", "project_add",    "add_branches",
+      "embed_slices", "gate_by", "gate_up", "route",          "expert_gate_up", "expert_down_add",
+      "head",         "pick"};
   static_assert(std::size(kNames) == std::variant_size_v<StepArgs>);
   return kNames[args.index()];
 }
@@ -277,12 +295,14 @@ int64_t Cost::ops(int64_t n, int64_t depth) const {
                         saturating_mul(seen(n, depth, window), ops_per_position));
 }
 
+int64_t CacheLayout::bytes_per_position(const CacheLayer& layer) const {
+  const int64_t values = layer.n_kv_heads * layer.head_dim;
+  return format_bytes(k, values) + format_bytes(v, values);
+}
+
 int64_t CacheLayout::bytes_per_position() const {
   int64_t bytes = 0;
-  for (const CacheLayer& layer : layers) {
-    const int64_t values = layer.n_kv_heads * layer.head_dim;
-    bytes = saturating_add(bytes, format_bytes(k, values) + format_bytes(v, values));
-  }
+  for (const CacheLayer& layer : layers) bytes = saturating_add(bytes, bytes_per_position(layer));
   return bytes;
 }
 

@@ -93,6 +93,24 @@ struct ProjectAdd {
   Tensor bias;  // optional
 };
 
+// to[t], in slices as wide as the norm's weight: scale * (norm(slice) + table_scale * the slice of
+// row tokens[t] of the table)
+struct EmbedSlices {
+  BufferId to;  // [token, table.columns], holds the values to norm
+  Tensor table;
+  float table_scale;
+  Norm norm;
+  float scale;
+};
+
+// to[t] = activation(W from[t]) * columns [column, column + gate.rows) of slices[t]
+struct GateBy {
+  BufferId from, slices, to;
+  int64_t column;
+  Activation activation;
+  Tensor gate;
+};
+
 // residual[t] = scale * (residual[t] + norm(sum over branches of norm_i(from_i[t])))
 struct AddBranches {
   struct Branch {
@@ -170,8 +188,9 @@ struct Pick {
   BufferId from;  // [logits, n_vocab]
 };
 
-using StepArgs = std::variant<Embed, Project, Attend, MergePartials, ProjectAdd, AddBranches,
-                              GateUp, Route, ExpertGateUp, ExpertDownAdd, Head, Pick>;
+using StepArgs =
+    std::variant<Embed, Project, Attend, MergePartials, ProjectAdd, AddBranches, EmbedSlices,
+                 GateBy, GateUp, Route, ExpertGateUp, ExpertDownAdd, Head, Pick>;
 std::string_view kind_name(const StepArgs& args);  // "embed", "project", ...
 
 // Which part of the model a step's bytes belong to.
@@ -222,6 +241,8 @@ struct Step {
 };
 std::vector<const Tensor*> weights_of(
     const Step& step);  // matrices, norms and biases that the step reads
+// The table of which the step reads a row per token, or null.
+const Tensor* table_of(const Step& step);
 // The weights of a step and how many of their bytes one decoded token reads: all, one row of a
 // table, or the chosen experts; by the part of the model they belong to.
 struct WeightUse {
@@ -245,7 +266,8 @@ struct CacheLayer {
 struct CacheLayout {
   Format k = Format::f16, v = Format::f16;
   std::vector<CacheLayer> layers;
-  int64_t bytes_per_position() const;  // K and V of all layers
+  int64_t bytes_per_position(const CacheLayer& layer) const;  // K and V
+  int64_t bytes_per_position() const;                         // of all layers
 };
 
 struct PlanOptions {

@@ -135,6 +135,25 @@ std::vector<int32_t> read_suppressed(const gguf::Metadata& metadata, const Vocab
   return ids;
 }
 
+// Phi-3's special tokens, but for three, take the white space behind them along. Files do not say
+// so; their name tells.
+std::vector<int32_t> find_swallowing(const gguf::Metadata& metadata, const Vocabulary& vocabulary) {
+  std::string name(metadata.string_or("general.name", ""));
+  std::ranges::transform(name, name.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  });
+  std::vector<int32_t> ids;
+  if (name.find("phi-3") == std::string::npos && name.find("phi3") == std::string::npos) return ids;
+  for (int32_t id = 0; id < vocabulary.size(); ++id) {
+    const TokenType type = vocabulary.type(id);
+    const std::string_view text = vocabulary.text(id);
+    const bool special = type == TokenType::control || type == TokenType::user_defined ||
+                         type == TokenType::unknown || text == "</s>";
+    if (special && text != "<unk>" && text != "<s>" && text != "<|endoftext|>") ids.push_back(id);
+  }
+  return ids;
+}
+
 }  // namespace
 
 SpecialTokens read_special_tokens(const gguf::Metadata& metadata, const SpecialDefaults& defaults,
@@ -160,6 +179,7 @@ SpecialTokens read_special_tokens(const gguf::Metadata& metadata, const SpecialD
   settle_channels(vocabulary, end);
   settle_tool_response(vocabulary, end);
   out.end.assign(end.begin(), end.end());
+  out.swallowing = find_swallowing(metadata, vocabulary);
   return out;
 }
 

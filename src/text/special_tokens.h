@@ -25,6 +25,7 @@ struct SpecialTokens {
   bool add_bos = false, add_eos = false;
   std::vector<int32_t> end;         // sorted: each ends a generation
   std::vector<int32_t> suppressed;  // sorted: never to be sampled
+  std::vector<int32_t> swallowing;  // sorted: white space right behind them is dropped
 };
 
 // Reads tokenizer.ggml.*_token_id and the texts known to have a role. Tokens whose role is plain

@@ -122,6 +122,8 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, const EncodeOption
     encode_text(done, match.begin);
     ids.push_back(match.id);
     done = match.end;
+    if (std::ranges::binary_search(parts_->special.swallowing, match.id))
+      done = std::min(text.find_first_not_of(" \t\n\v\f\r", done), text.size());
   }
   encode_text(done, text.size());
   if (options.add_bos && adds_eos() && eos()) ids.push_back(*eos());

@@ -12,6 +12,7 @@
 #include "backend/reference/reference.h"
 #include "backend/set_name.h"
 #include "measure/check.h"
+#include "support/model_shapes.h"
 #include "support/tiny_engine.h"
 
 namespace plumb {
@@ -176,6 +177,20 @@ TEST_P(CpuVariants, MatchTheReferenceInF32) {
     const Difference d = *check(plan, *reference, *cpu, some_ids(200, v.n_vocab()), 1).largest;
     EXPECT_LT(d.max_rel, 2e-5) << c.name << ": " << d.name;
   }
+}
+
+// What only a whole family brings: heads of two sizes, slices of a second embedding.
+TEST_P(CpuVariants, Gemma4MatchesTheReference) {
+  const std::string bytes = test::random_model(test::model_shape("tiny-gemma4-per-layer")).bytes();
+  const auto file = gguf::File::from_bytes(
+      "tiny.gguf", {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+  const ModelDesc model = load_model_desc(file);
+  const Plan plan = compile(model, kOptions);
+  const auto reference = make_reference_backend()->compile(plan);
+  const auto cpu = make_cpu_backend(2, GetParam())->compile(plan);
+  const Difference d =
+      *check(plan, *reference, *cpu, some_ids(kSlow ? 30 : 100, model.n_vocab), 1).largest;
+  EXPECT_LT(d.max_rel, 2e-5) << d.name;
 }
 
 TEST_P(CpuVariants, LogitsDoNotDependOnBatchesOrThreads) {

@@ -42,6 +42,7 @@ void for_each_malformed(const Visit& visit) {
     visit_sizes(base, visit);
     visit_shapes(base, visit);
   }
+  visit_families(visit);
 }
 
 }  // namespace plumb::test

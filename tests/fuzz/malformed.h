@@ -46,6 +46,7 @@ void visit_sizes(const Base& base, const Visit& visit);        // hyper-paramete
 void visit_shapes(const Base& base, const Visit& visit);       // tensors against hyper-parameters
 void visit_vocabulary(const Base& base, const Visit& visit);   // tokenizer keys
 void visit_large(const Base& base, const Visit& visit);        // much of something small
+void visit_families(const Visit& visit);                       // keys of every family
 
 // Puts an edited copy of the base together and visits it.
 template <typename Edit>

@@ -27,11 +27,19 @@ class Builder {
     norm("output_norm.weight", s_.n_embd);
     if (!s_.tied) matrix("output.weight", {s_.n_embd, n_vocab_}, 2);
     if (s_.short_context) add_longrope();
+    if (is_gemma4()) add_gemma4_globals();
     return std::move(writer_);
   }
 
  private:
   bool has_delta_nets() const { return s_.k_heads > 0; }
+  bool is_gemma4() const { return s_.sliding_head_dim > 0; }
+  bool slides(int64_t layer) const { return (layer + 1) % s_.interval != 0; }
+  bool shares_cache(int64_t layer) const { return layer >= s_.n_layers - s_.shared_kv_layers; }
+  // Layers without a cache of their own have twice the FFN.
+  int64_t ff_of(int64_t layer) const {
+    return s_.shared_kv_layers > 0 && shares_cache(layer) ? 2 * s_.n_ff : s_.n_ff;
+  }
   bool is_recurrent(int64_t layer) const {
     return has_delta_nets() && layer < s_.n_layers && (layer + 1) % s_.interval != 0;
   }
@@ -50,17 +58,18 @@ class Builder {
     size("context_length", s_.n_context);
     size("embedding_length", s_.n_embd);
     size("attention.head_count", s_.n_heads);
-    size("attention.head_count_kv", s_.n_kv_heads);
+    if (!is_gemma4()) size("attention.head_count_kv", s_.n_kv_heads);
     size("attention.key_length", s_.head_dim);
     size("attention.value_length", s_.head_dim);
     size("rope.dimension_count", s_.rope_dims ? s_.rope_dims : s_.head_dim);
     number("attention.layer_norm_rms_epsilon", s_.eps);
     number("rope.freq_base", s_.rope_base);
-    if (s_.n_ff) size("feed_forward_length", s_.n_ff);
+    if (s_.n_ff && !is_gemma4()) size("feed_forward_length", s_.n_ff);
     if (s_.n_experts) add_expert_keys();
     if (has_delta_nets()) add_delta_net_keys();
     if (s_.n_mtp) size("nextn_predict_layers", s_.n_mtp);
     if (s_.window) size("attention.sliding_window", s_.window);
+    if (is_gemma4()) add_gemma4_keys();
     for (const auto& [key, value] : s_.numbers) number(key, value);
     for (const auto& [key, value] : s_.sizes) size(key, value);
     for (const auto& [key, value] : s_.texts)
@@ -145,12 +154,13 @@ class Builder {
 
   void add_layer(int64_t i) {
     const std::string prefix = fmt::format("blk.{}.", i);
+    if (is_gemma4()) return add_gemma4_layer(i, prefix);
     norm(prefix + "attn_norm.weight", s_.n_embd);
     if (is_recurrent(i))
       add_delta_net(prefix);
     else
       add_attention(prefix);
-    norm(prefix + (has_delta_nets() ? "post_attention_norm.weight" : "ffn_norm.weight"), s_.n_embd);
+    norm(prefix + (has_delta_nets() ? "post_attention_norm" : s_.ffn_norm) + ".weight", s_.n_embd);
     if (s_.post_norms) {
       norm(prefix + "post_attention_norm.weight", s_.n_embd);
       norm(prefix + "post_ffw_norm.weight", s_.n_embd);
@@ -183,6 +193,77 @@ class Builder {
       norm(prefix + "attn_k_norm.weight", s_.head_dim);
     }
     matrix(prefix + "attn_output.weight", {s_.n_heads * s_.head_dim, s_.n_embd});
+    if (s_.all_biases) bias(prefix + "attn_output.bias", s_.n_embd);
+    if (s_.sinks) values(prefix + "attn_sinks.weight", {s_.n_heads}, random_.normals(s_.n_heads));
+  }
+
+  void add_gemma4_keys() {
+    std::vector<int32_t> kv_heads, widths;
+    std::vector<bool> sliding;
+    for (int64_t i = 0; i < s_.n_layers; ++i) {
+      kv_heads.push_back(static_cast<int32_t>(slides(i) ? s_.sliding_kv_heads : s_.n_kv_heads));
+      widths.push_back(static_cast<int32_t>(ff_of(i)));
+      sliding.push_back(slides(i));
+    }
+    writer_.add("gemma4.attention.head_count_kv", std::span<const int32_t>(kv_heads));
+    writer_.add("gemma4.feed_forward_length", std::span<const int32_t>(widths));
+    writer_.add("gemma4.attention.sliding_window_pattern", sliding);
+    size("attention.key_length_swa", s_.sliding_head_dim);
+    size("attention.value_length_swa", s_.sliding_head_dim);
+    size("rope.dimension_count_swa", s_.sliding_head_dim);
+    number("rope.freq_base_swa", 10000);
+    number("final_logit_softcapping", 30);
+    size("attention.shared_kv_layers", s_.shared_kv_layers);
+    size("embedding_length_per_layer_input", s_.per_layer_width);
+  }
+
+  // A quarter of the pairs turns, the others have all but stopped.
+  void add_gemma4_globals() {
+    std::vector<float> factors(static_cast<size_t>(s_.head_dim / 2), 1e30f);
+    std::fill_n(factors.begin(), s_.head_dim / 8, 1.0f);
+    values("rope_freqs.weight", {s_.head_dim / 2}, factors);
+    if (s_.per_layer_width == 0) return;
+    const int64_t all = s_.per_layer_width * s_.n_layers;
+    matrix("per_layer_token_embd.weight", {all, n_vocab_});
+    matrix("per_layer_model_proj.weight", {s_.n_embd, all});
+    norm("per_layer_proj_norm.weight", s_.per_layer_width);
+  }
+
+  // Scores are not scaled: norms of queries and keys are as much smaller.
+  void add_gemma4_layer(int64_t i, const std::string& prefix) {
+    const int64_t dim = slides(i) ? s_.sliding_head_dim : s_.head_dim,
+                  kv = (slides(i) ? s_.sliding_kv_heads : s_.n_kv_heads) * dim;
+    const auto head_norm = [&](const std::string& name) {
+      values(prefix + name, {dim},
+             random_.normals(dim, std::pow(static_cast<float>(dim), -0.25f), 0.02f));
+    };
+    for (const char* name : {"attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm"})
+      norm(prefix + name + ".weight", s_.n_embd);
+    matrix(prefix + "attn_q.weight", {s_.n_embd, s_.n_heads * dim});
+    head_norm("attn_q_norm.weight");
+    if (!shares_cache(i)) {
+      matrix(prefix + "attn_k.weight", {s_.n_embd, kv});
+      if (slides(i) || s_.per_layer_width) matrix(prefix + "attn_v.weight", {s_.n_embd, kv});
+      head_norm("attn_k_norm.weight");
+    }
+    matrix(prefix + "attn_output.weight", {s_.n_heads * dim, s_.n_embd});
+    add_dense(prefix, "", ff_of(i));
+    values(prefix + "layer_output_scale.weight", {1},
+           {0.9f + 0.1f * static_cast<float>(random_.uniform())});
+    if (s_.n_experts) add_gemma4_experts(prefix);
+    if (s_.per_layer_width == 0) return;
+    matrix(prefix + "inp_gate.weight", {s_.n_embd, s_.per_layer_width});
+    matrix(prefix + "proj.weight", {s_.per_layer_width, s_.n_embd});
+    norm(prefix + "post_norm.weight", s_.n_embd);
+  }
+
+  void add_gemma4_experts(const std::string& prefix) {
+    add_experts(prefix);
+    const float width = std::sqrt(static_cast<float>(s_.n_embd));
+    values(prefix + "ffn_gate_inp.scale", {s_.n_embd}, random_.normals(s_.n_embd, width, 1));
+    for (const char* name : {"pre_ffw_norm_2", "post_ffw_norm_1", "post_ffw_norm_2"})
+      norm(prefix + name + ".weight", s_.n_embd);
+    norm(prefix + "ffn_down_exps.scale", s_.n_experts);
   }
 
   void add_delta_net(const std::string& prefix) {
@@ -221,10 +302,17 @@ class Builder {
     if (s_.fused_gate_up) {
       matrix(prefix + "ffn_gate_up_exps.weight", {s_.n_embd, 2 * width, n});
     } else {
-      matrix(prefix + "ffn_gate_exps.weight", {s_.n_embd, width, n});
-      matrix(prefix + "ffn_up_exps.weight", {s_.n_embd, width, n});
+      matrix(prefix + "ffn_gate_exps.weight", {s_.n_embd, width, n}, s_.expert_gain);
+      matrix(prefix + "ffn_up_exps.weight", {s_.n_embd, width, n}, s_.expert_gain);
     }
-    matrix(prefix + "ffn_down_exps.weight", {width, s_.n_embd, n});
+    matrix(prefix + "ffn_down_exps.weight", {width, s_.n_embd, n}, 1 / s_.expert_gain);
+    if (s_.all_biases) {
+      bias(prefix + "ffn_gate_inp.bias", n);
+      for (const auto& [name, rows] :
+           {std::pair{"gate", width}, {"up", width}, {"down", s_.n_embd}})
+        values(fmt::format("{}ffn_{}_exps.bias", prefix, name), {rows, n},
+               random_.normals(rows * n, 0, 0.2f));
+    }
     if (s_.shared_ff == 0) return;
     const float deviation = 1 / std::sqrt(static_cast<float>(s_.n_embd));
     values(prefix + "ffn_gate_inp_shexp.weight", {s_.n_embd},
@@ -331,6 +419,45 @@ std::vector<ModelShape> dense_shapes() {
   gemma3.texts = {{"rope.scaling.type", "linear"}};
   gemma3.numbers = {{"rope.scaling.factor", 8}};
   all.push_back(gemma3);
+  const ModelShape gemma4{.architecture = "gemma4",
+                          .n_layers = 6,
+                          .n_embd = 64,
+                          .n_heads = 4,
+                          .n_kv_heads = 1,
+                          .head_dim = 64,
+                          .n_ff = 96,
+                          .tied = true,
+                          .interval = 3,
+                          .window = 24,
+                          .sliding_head_dim = 32,
+                          .sliding_kv_heads = 2,
+                          .embedding_gain = 1};
+  all.push_back(gemma4);
+  all.back().name = "tiny-gemma4";
+  all.push_back(gemma4);
+  all.back().name = "tiny-gemma4-per-layer";
+  all.back().shared_kv_layers = 3;
+  all.back().per_layer_width = 32;
+  all.back().sliding_kv_heads = 1;
+  all.push_back(gemma4);
+  all.back().name = "tiny-gemma4-experts";
+  all.back().n_experts = 8;
+  all.back().n_used = 2;
+  all.back().expert_ff = 32;
+  all.back().fused_gate_up = true;
+  ModelShape gpt_oss = with_yarn(tiny("gpt-oss", "tiny-gpt-oss", 32));
+  gpt_oss.n_layers = 4;
+  gpt_oss.n_heads = 8;
+  gpt_oss.rope_base = 150000;
+  gpt_oss.numbers = {{"rope.scaling.factor", 32}};
+  gpt_oss.window = 24;
+  gpt_oss.qkv_biases = gpt_oss.all_biases = gpt_oss.sinks = true;
+  gpt_oss.ffn_norm = "post_attention_norm";
+  gpt_oss.n_experts = 8;
+  gpt_oss.n_used = 4;
+  gpt_oss.expert_ff = 64;
+  gpt_oss.expert_gain = 3;
+  all.push_back(gpt_oss);
   return all;
 }
 

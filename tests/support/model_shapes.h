@@ -34,10 +34,16 @@ struct ModelShape {
   // attention and what is around it
   bool head_norms = true;
   bool qkv_biases = false;
-  bool post_norms = false;    // of what both branches add
-  int64_t window = 0;         // a key
-  int64_t short_context = 0;  // longrope: the original context
-  float qk_gain = 1;          // larger queries and keys, so that caps have something to do
+  bool post_norms = false;                 // of what both branches add
+  int64_t window = 0;                      // a key
+  int64_t short_context = 0;               // longrope: the original context
+  bool sinks = false, all_biases = false;  // all_biases: of every matrix of a layer
+  std::string ffn_norm = "ffn_norm";
+  // gemma4: layers slide but every `interval`th, those with heads of their own size; the last ones
+  // share caches; slices of a second embedding
+  int64_t sliding_head_dim = 0, sliding_kv_heads = 0, shared_kv_layers = 0, per_layer_width = 0;
+  float expert_gain = 1;  // larger gates, so that clamps have something to do
+  float qk_gain = 1;      // larger queries and keys, so that caps have something to do
   float embedding_gain = 1.5f;
   std::vector<std::pair<std::string, float>> numbers;  // more keys of the architecture
   std::vector<std::pair<std::string, int64_t>> sizes;

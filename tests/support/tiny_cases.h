@@ -57,6 +57,10 @@ inline std::vector<TinyCase> tiny_cases() {
   shape("phi3_longrope_short", "tiny-phi-longrope-256", 6e-5);
   shape("gemma2", "tiny-gemma2", 9e-3);
   shape("gemma3", "tiny-gemma3", 5.6e-3);
+  shape("gemma4", "tiny-gemma4", 6e-3);
+  shape("gemma4_per_layer", "tiny-gemma4-per-layer", 6e-3);
+  shape("gemma4_experts", "tiny-gemma4-experts", 6e-3);
+  shape("gpt_oss", "tiny-gpt-oss", 4.4e-4);
   return cases;
 }
 
@@ -71,9 +75,9 @@ inline gguf::Writer tiny_case_model(const TinyCase& c) {
 }
 
 // The tokens that every case is run on.
-inline std::vector<int32_t> tiny_case_ids(int64_t n_vocab) {
+inline std::vector<int32_t> tiny_case_ids(int64_t n_vocab, int64_t n = 80) {
   std::vector<int32_t> ids;
-  for (int64_t i = 0; i < 80; ++i)
+  for (int64_t i = 0; i < n; ++i)
     ids.push_back(static_cast<int32_t>((i * i * 31 + i * 17 + 5) % n_vocab));
   return ids;
 }

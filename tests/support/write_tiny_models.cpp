@@ -1,24 +1,44 @@
 // write_tiny_models FOLDER: the models of tiny_cases.h as NAME.gguf, with NAME.ids beside each.
+// write_tiny_models FOLDER quality: those of quality_cases.h, and each as NAME-F32.gguf too.
 
 #include <cstdio>
 #include <filesystem>
 
 #include "base/error.h"
+#include "support/quality_cases.h"
 #include "support/tiny_cases.h"
 
+namespace plumb::test {
+namespace {
+
+gguf::File write(const std::filesystem::path& folder, const std::string& name,
+                 const gguf::Writer& model, int64_t n_ids) {
+  const std::filesystem::path path = folder / (name + ".gguf");
+  model.write(path);
+  gguf::File file = gguf::File::open(path);
+  std::string ids;
+  for (const int32_t id : tiny_case_ids(file.find_tensor("token_embd.weight")->ne[1], n_ids))
+    ids += fmt::format("{} ", id);
+  write_file(folder / (name + ".ids"), ids);
+  return file;
+}
+
+}  // namespace
+}  // namespace plumb::test
+
 int main(int argc, char** argv) {
-  using namespace plumb;
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: write_tiny_models FOLDER\n");
+  using namespace plumb::test;
+  const bool quality = argc == 3 && argv[2] == std::string("quality");
+  if (argc != 2 && !quality) {
+    std::fprintf(stderr, "usage: write_tiny_models FOLDER [quality]\n");
     return 2;
   }
-  for (const auto& c : test::tiny_cases()) {
-    const std::filesystem::path folder = argv[1];
-    test::tiny_case_model(c).write(folder / (c.name + ".gguf"));
-    const auto file = gguf::File::open(folder / (c.name + ".gguf"));
-    std::string ids;
-    for (const int32_t id : test::tiny_case_ids(file.find_tensor("token_embd.weight")->ne[1]))
-      ids += fmt::format("{} ", id);
-    write_file(folder / (c.name + ".ids"), ids);
+  const std::filesystem::path folder = argv[1];
+  if (!quality) {
+    for (const auto& c : tiny_cases()) write(folder, c.name, tiny_case_model(c), 80);
+    return 0;
   }
+  for (const auto& c : quality_cases())
+    expanded(write(folder, c.name, quality_model(c), kQualityIds))
+        .write(folder / (c.name + "-F32.gguf"));
 }

@@ -28,10 +28,12 @@ struct Vocab {
   std::vector<std::pair<std::string, uint32_t>> ids;
   std::vector<std::pair<std::string, bool>> flags;
   Ints suppressed;
+  std::string general_name;
 
   gguf::File file() const {
     gguf::Writer w;
     w.add("tokenizer.ggml.model", model);
+    if (!general_name.empty()) w.add("general.name", general_name);
     if (!pre.empty()) w.add("tokenizer.ggml.pre", pre);
     w.add("tokenizer.ggml.tokens", tokens);
     if (!types.empty()) w.add("tokenizer.ggml.token_type", types);
@@ -56,6 +58,29 @@ struct Vocab {
 
 Ints plain(const Tokenizer& t, std::string_view text) {
   return t.encode(text, {.add_bos = false, .parse_special = false});
+}
+
+// As llama.cpp: by the model's name, and not behind these three.
+TEST(Tokenizer, SpecialTokensOfPhi3TakeTheSpaceBehindThemAlong) {
+  Vocab v;
+  v.tokens = {"a", "\xc4\xa0", "\xc4\x8a", "<|end|>", "<s>", "</s>", "<|endoftext|>"};
+  v.types = {1, 1, 1, 3, 3, 1, 3};
+  v.merges = {"a a"};
+  v.tokens.push_back("aa");
+  v.types.push_back(1);
+  const std::string text = "a <|end|> \n a<s> a<|endoftext|> a<|end|> <|end|>\n";
+  const auto encode = [&] {
+    return Tokenizer::load(v.file().metadata())->encode(text, {.parse_special = true});
+  };
+  const Ints plain{0, 1, 3, 1, 2, 1, 0, 4, 1, 0, 6, 1, 0, 3, 1, 3, 2};
+  for (const char* other : {"", "Phi-4-mini", "phi 3"}) {
+    v.general_name = other;
+    EXPECT_EQ(encode(), plain) << other;
+  }
+  for (const char* phi : {"Phi-3.5 mini instruct", "my PHI3"}) {
+    v.general_name = phi;
+    EXPECT_EQ(encode(), Ints({0, 1, 3, 0, 4, 1, 0, 6, 1, 0, 3, 3})) << phi;
+  }
 }
 
 TEST(Tokenizer, MergesByRankLeftmostFirst) {

@@ -72,6 +72,9 @@ struct KernelSet {
   void (*cap)(float* values, float limit, int64_t n);
   // to *= 1 / (1 + e^-gate)
   void (*gate)(float* to, const float* gates, int64_t n);
+  // to = silu(to) * x, gelu(to) * x
+  void (*activate_silu)(float* to, const float* x, int64_t n);
+  void (*activate_gelu)(float* to, const float* x, int64_t n);
   // to = scale * (to + x)
   void (*add)(float* to, const float* x, float scale, int64_t n);
   // index of the largest of n values, the lowest index on ties, NaN never (0 when all are)

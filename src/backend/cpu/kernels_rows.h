@@ -72,6 +72,20 @@ void gate(float* to, const float* gates, int64_t n) {
         n - i);
 }
 
+// to = act(to) * x
+void activate_silu(float* to, const float* x, int64_t n) {
+  for (int64_t i = 0; i < n; i += 16)
+    Simd::store_first(
+        to + i, Simd::mul(silu(Simd::load_first(to + i, n - i)), Simd::load_first(x + i, n - i)),
+        n - i);
+}
+void activate_gelu(float* to, const float* x, int64_t n) {
+  for (int64_t i = 0; i < n; i += 16)
+    Simd::store_first(
+        to + i, Simd::mul(gelu(Simd::load_first(to + i, n - i)), Simd::load_first(x + i, n - i)),
+        n - i);
+}
+
 // to = scale * (to + x)
 void add(float* to, const float* x, float scale, int64_t n) {
   const F by = Simd::set(scale);

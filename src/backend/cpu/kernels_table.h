@@ -46,6 +46,8 @@ constexpr KernelSet kKernels{
     .rotate = rotate,
     .cap = cap,
     .gate = gate,
+    .activate_silu = activate_silu,
+    .activate_gelu = activate_gelu,
     .add = add,
     .largest = largest,
     .cache = {cache_kernels<F32Cache>(), cache_kernels<F16Cache>(), cache_kernels<Bf16Cache>()},

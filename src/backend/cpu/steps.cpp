@@ -103,6 +103,32 @@ void AddBranchesStep::run(const Worker& w) const {
   }
 }
 
+void EmbedSlicesStep::run(const Worker& w) const {
+  const KernelSet& kernels = w.run.kernels;
+  const auto own = w.share(w.run.batch.size());
+  float* row = w.run.workspace.shared.values + own.begin * table.columns;  // nobody else's
+  for (int64_t t = own.begin; t < own.end; ++t) {
+    decode_row(table, w.run.batch.tokens[static_cast<size_t>(t)], row);
+    float* slices = to + t * table.columns;
+    for (int64_t at = 0; at < table.columns; at += width)
+      kernels.norm(slices + at, norm, eps, width, slices + at);
+    for (int64_t i = 0; i < table.columns; ++i)
+      slices[i] = scale * (slices[i] + table_scale * row[i]);
+  }
+}
+
+void GateByStep::run(const Worker& w) const {
+  const int64_t n_tokens = w.run.batch.size();
+  const Activations x = input.prepare(w, n_tokens);
+  w.hand_out(gate.panels(), lot(w, gate.panels()), [&](Range panels) {
+    multiply(w, gate, panels, x, n_tokens, {to, gate.rows, Into::set});
+    const int64_t begin = panels.begin * kPanelRows,
+                  end = std::min(panels.end * kPanelRows, gate.rows);
+    for (int64_t t = 0; t < n_tokens; ++t)
+      activate(to + t * gate.rows + begin, slices + t * slices_columns + begin, end - begin);
+  });
+}
+
 // A few panels of the gate, then the same of up, which finds the gate's results in the cache. One
 // of each with few tokens: they stand side by side in memory.
 void GateUpStep::run(const Worker& w) const {
@@ -196,6 +222,28 @@ class StepCompiler {
   MergeStep step(const MergePartials& s) const {
     const auto& attend = std::get<Attend>(plan_.steps.at(index_ - 1).args);
     return {FinishHead(attend, plan_, state_, weights_, buffer(s.to)), attend.window};
+  }
+
+  EmbedSlicesStep step(const EmbedSlices& s) const {
+    return {.table = weights_.matrix(s.table, {}),
+            .norm = weights_.vector(s.norm.weight),
+            .width = s.norm.weight.columns,
+            .eps = s.norm.eps,
+            .table_scale = s.table_scale,
+            .scale = s.scale,
+            .to = buffer(s.to)};
+  }
+
+  GateByStep step(const GateBy& s) const {
+    GateByStep out{.input = input(s.from),
+                   .gate = weights_.matrix(s.gate, {}),
+                   .slices = buffer(s.slices) + s.column,
+                   .slices_columns = columns(s.slices),
+                   .to = buffer(s.to),
+                   .activate = s.activation == Activation::silu ? state_.kernels.activate_silu
+                                                                : state_.kernels.activate_gelu};
+    out.input.ask_for(out.gate);
+    return out;
   }
 
   AddBranchesStep step(const AddBranches& s) const {

@@ -70,6 +70,25 @@ struct AddBranchesStep {
   float scale;
 };
 
+struct EmbedSlicesStep {
+  void run(const Worker& w) const;
+  Matrix table;
+  const float* norm;  // [width]
+  int64_t width;
+  float eps, table_scale, scale;
+  float* to;
+};
+
+struct GateByStep {
+  void run(const Worker& w) const;
+  Input input;
+  Matrix gate;
+  const float* slices;  // of the first token
+  int64_t slices_columns;
+  float* to;
+  void (*activate)(float* to, const float* x, int64_t n);
+};
+
 struct GateUpStep {
   void run(const Worker& w) const;
   Input input;
@@ -93,8 +112,9 @@ struct PickStep {
   int64_t n_vocab;
 };
 
-using CompiledStep = std::variant<EmbedStep, ProjectStep, AttendStep, MergeStep, ProjectAddStep,
-                                  AddBranchesStep, GateUpStep, HeadStep, PickStep>;
+using CompiledStep =
+    std::variant<EmbedStep, ProjectStep, AttendStep, MergeStep, ProjectAddStep, AddBranchesStep,
+                 EmbedSlicesStep, GateByStep, GateUpStep, HeadStep, PickStep>;
 
 std::vector<CompiledStep> compile_steps(const Plan& plan, const Weights& weights,
                                         const RunState& state);

@@ -37,7 +37,7 @@ Weights::Weights(const Plan& plan, Lives lives) : lives_(lives) {
   for (const Step& step : plan.steps) std::visit([&](const auto& s) { add(s); }, step.args);
   // Tables that no matrix product reads stay in the file: few of their rows are ever needed.
   for (const Step& step : plan.steps)
-    if (const auto* s = std::get_if<Embed>(&step.args)) leave_in_file(s->table);
+    if (const Tensor* table = table_of(step)) leave_in_file(*table);
 }
 
 void Weights::add(const Project& s) {
@@ -57,6 +57,14 @@ void Weights::add(const Attend& s) {
 void Weights::add(const AddBranches& s) {
   for (const AddBranches::Branch& branch : s.branches) add_vector(branch.norm.weight);
   add_vector(s.norm.weight);
+}
+
+void Weights::add(const EmbedSlices& s) {
+  add_vector(s.norm.weight);
+}
+
+void Weights::add(const GateBy& s) {
+  add_matrix(s.gate);
 }
 
 void Weights::add(const ProjectAdd& s) {

@@ -47,6 +47,8 @@ class Weights {
   void add(const Attend& step);
   void add(const ProjectAdd& step);
   void add(const AddBranches& step);
+  void add(const EmbedSlices& step);
+  void add(const GateBy& step);
   void add(const GateUp& step);
   void add(const Head& step);
   void add(const auto&) {}  // steps without weights

@@ -70,8 +70,9 @@ Extents::Extents(const Plan& plan)
       chunks((plan.options.n_positions + kChunkPositions - 1) / kChunkPositions) {
   for (const Step& step : plan.steps) {
     for (const Tensor* t : weights_of(step)) {
-      if (t->rows == 1 || std::holds_alternative<Embed>(step.args)) continue;
+      if (t->rows == 1) continue;
       columns = std::max(columns, t->columns + t->columns % 2);
+      if (t == table_of(step)) continue;
       bf16 = bf16 || t->format == Format::bf16;
       if (!has_panels(t->format)) generic_columns = std::max(generic_columns, t->columns);
     }

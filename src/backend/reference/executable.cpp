@@ -171,6 +171,31 @@ void ReferenceExecutable::gate_and_up(Activation activation, const Biased& gate,
     }
 }
 
+void ReferenceExecutable::step(const EmbedSlices& s) {
+  const auto width = static_cast<size_t>(s.norm.weight.columns);
+  const std::vector<float> weight = decode(s.norm.weight);
+  std::vector<float> table(static_cast<size_t>(s.table.columns));
+  for (int64_t t = 0; t < n_tokens(); ++t) {
+    format_info(s.table.format)
+        .decode(s.table.data.data() + tokens_[static_cast<size_t>(t)] * s.table.row_bytes(),
+                table.data(), s.table.columns);
+    float* to = row(s.to, t);
+    for (size_t at = 0; at < table.size(); at += width)
+      rms_norm({to + at, width}, weight, s.norm.eps, {to + at, width});
+    for (size_t i = 0; i < table.size(); ++i) to[i] = s.scale * (to[i] + s.table_scale * table[i]);
+  }
+}
+
+void ReferenceExecutable::step(const GateBy& s) {
+  multiply(s.gate, {}, n_tokens(), {row(s.from, 0), columns(s.from)}, row(s.to, 0), columns(s.to),
+           stop_);
+  for (int64_t t = 0; t < n_tokens(); ++t)
+    for (int64_t i = 0; i < s.gate.rows; ++i) {
+      float& to = row(s.to, t)[i];
+      to = activated(s.activation, to) * row(s.slices, t)[s.column + i];
+    }
+}
+
 void ReferenceExecutable::step(const GateUp& s) {
   const std::vector<float> x = normed_rows(s.norm, s.from, all_rows_);
   gate_and_up(s.activation, {s.gate, s.gate_bias}, {s.up, s.up_bias}, n_tokens(),

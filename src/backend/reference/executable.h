@@ -37,6 +37,8 @@ class ReferenceExecutable final : public Executable {
   void step(const MergePartials& s);
   void step(const ProjectAdd& s);
   void step(const AddBranches& s);
+  void step(const EmbedSlices& s);
+  void step(const GateBy& s);
   void step(const GateUp& s);
   void step(const Route& s);
   void step(const ExpertGateUp& s);

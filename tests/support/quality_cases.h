@@ -1,0 +1,53 @@
+#pragma once
+// Quantised models of the dense families, wide enough for every format: what rounding activations
+// costs on them is compared with llama.cpp (tests/data/correctness/quality.json, made by
+// tools/make_quality_reference.py from the files that write_tiny_models writes).
+
+#include <string>
+#include <vector>
+
+#include "support/model_shapes.h"
+#include "support/tiny_cases.h"
+
+namespace plumb::test {
+
+struct QualityCase {
+  std::string name;  // "qwen2-Q4_K"
+  ModelShape shape;
+  Format format;
+};
+inline void PrintTo(const QualityCase& c, std::ostream* to) {
+  *to << c.name;
+}
+
+inline std::vector<QualityCase> quality_cases() {
+  std::vector<QualityCase> cases;
+  for (const char* tiny :
+       {"tiny-qwen2", "tiny-qwen3", "tiny-phi", "tiny-gemma2", "tiny-gemma3", "tiny-gemma4"}) {
+    ModelShape shape = model_shape(tiny);
+    shape.n_embd = 256;
+    shape.n_ff = 512;
+    shape.head_dim = shape.sliding_head_dim > 0 ? 128 : 64;
+    shape.n_heads = 4;
+    shape.embedding_gain = std::min(shape.embedding_gain, 1.5f);  // no token is certain
+    if (shape.sliding_head_dim > 0) shape.sliding_head_dim = 64;
+    for (const Format format : {Format::q8_0, Format::q4_0, Format::q4_k, Format::iq4_xs})
+      cases.push_back(
+          {shape.name.substr(5) + "-" + std::string(format_info(format).name), shape, format});
+  }
+  return cases;
+}
+
+inline constexpr int64_t kQualityIds = 160;
+inline std::vector<int32_t> quality_ids(int64_t n_vocab) {
+  return tiny_case_ids(n_vocab, kQualityIds);
+}
+
+inline gguf::Writer quality_model(const QualityCase& c) {
+  return random_model(c.shape, {.matrices = c.format});
+}
+
+// The same model with every weight decoded to f32.
+gguf::Writer expanded(const gguf::File& file);
+
+}  // namespace plumb::test
