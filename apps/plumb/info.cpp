@@ -89,8 +89,28 @@ ordered_json vocabulary_json(const gguf::Metadata& metadata) {
 ordered_json layers_json(const ModelDesc& model) {
   std::map<std::string, int> kinds;
   for (const Layer& layer : model.layers)
-    ++kinds[std::visit([](const Attention&) { return "attention"; }, layer.mixer)];
+    ++kinds[std::holds_alternative<Attention>(layer.mixer) ? "attention" : "delta_net"];
   return kinds;
+}
+
+// Of the experts that a token does not use.
+int64_t idle_expert_parameters(const ModelDesc& model) {
+  int64_t idle = 0;
+  for (const Layer& layer : model.layers)
+    if (const auto* f = std::get_if<MoeFfn>(&layer.ffn)) {
+      int64_t experts = f->gate.weight.elements() + f->down.weight.elements();
+      if (f->up.weight.name != f->gate.weight.name) experts += f->up.weight.elements();
+      idle += experts / f->n_experts * (f->n_experts - f->n_used);
+    }
+  return idle;
+}
+
+// Of blocks at the end of the file that are left out.
+int64_t left_out_parameters(const gguf::File& file, const ModelDesc& model) {
+  if (model.n_left_out == 0) return 0;
+  int64_t read = 0;
+  for (const Tensor* t : tensors_of(model)) read += t->elements();
+  return parameters(file) - read;
 }
 
 // What could be read of a file, and what kept the rest from being read.
@@ -100,7 +120,8 @@ struct FileFacts {
   std::optional<Error> problem;  // a model or a vocabulary that is broken or that plumb knows not
 };
 
-void add_model(const ModelDesc& model, const ModelOptions& options, ordered_json& json) {
+void add_model(const gguf::File& file, const ModelDesc& model, const ModelOptions& options,
+               ordered_json& json) {
   const EngineOptions engine = options.engine_options();
   const Plan plan = compile(model, with_defaults(engine.plan, model));
   const auto backend = make_backend(engine.backend);
@@ -108,6 +129,17 @@ void add_model(const ModelDesc& model, const ModelOptions& options, ordered_json
   json["context"] = plan.options.n_positions;
   json["backend"] = backend->name();
   json["memory"] = to_json(backend->memory(plan));
+  const int64_t idle = idle_expert_parameters(model);
+  json["active_parameters"] =
+      json["parameters"].get<int64_t>() - left_out_parameters(file, model) - idle;
+  if (idle == 0) return;
+  // What must be in memory with every expert there, and with none.
+  const auto total = [&](int64_t room) {
+    BackendOptions limited = engine.backend;
+    limited.room = room;
+    return make_backend(limited)->memory(plan).total();
+  };
+  json["resident"] = {{"all_experts", total(INT64_MAX)}, {"no_experts", total(1)}};
 }
 
 // Files with a vocabulary and nothing else have no model to describe and need no memory.
@@ -131,6 +163,7 @@ FileFacts facts_of(const gguf::File& file, const ModelOptions& options) {
       {"vocabulary", nullptr},
       {"context", 0},
       {"backend", nullptr},
+      {"resident", nullptr},
       {"memory", has_weights ? ordered_json() : to_json(Memory())},
       {"problem", nullptr}};
   const auto attempt = [&facts](auto read) {
@@ -143,7 +176,7 @@ FileFacts facts_of(const gguf::File& file, const ModelOptions& options) {
   };
   attempt([&] { facts.json["vocabulary"] = vocabulary_json(metadata); });
   if (has_weights) attempt([&] { facts.model = load_model_desc(file); });
-  if (facts.model) add_model(*facts.model, options, facts.json);
+  if (facts.model) add_model(file, *facts.model, options, facts.json);
   return facts;
 }
 
@@ -188,7 +221,13 @@ std::string file_text(const gguf::File& file, const FileFacts& all) {
       "memory       {} at {} positions, backend {}: weights {}, cache {}, state {}, scratch {}{}\n",
       bytes(m["total"]), facts["context"].get<int64_t>(), facts["backend"].get<std::string>(),
       bytes(m["weights"]), bytes(m["kv"]), bytes(m["state"]), bytes(m["scratch"]),
-      mapped_text(m["mapped"].get<int64_t>()));
+      mapped_text(m["mapped"].get<int64_t>(), m["mapped_experts"].get<int64_t>()));
+  if (!facts["resident"].is_null())
+    out += fmt::format(
+        "experts      {:.1f} M parameters work on a token; resident {} with all experts, {} with "
+        "none (they are then read from the file when chosen)\n",
+        static_cast<double>(facts["active_parameters"].get<int64_t>()) / 1e6,
+        bytes(facts["resident"]["all_experts"]), bytes(facts["resident"]["no_experts"]));
   return out;
 }
 

@@ -70,7 +70,8 @@ std::string to_text(const Stats& s) {
       "memory    {}: weights {}, cache {}, scratch {}{}\n",
       s.prompt_tokens, rate_text(s.prompt_rate), reused, s.generated_tokens,
       rate_text(s.generate_rate), bandwidth_text(s), human_bytes(m.total()), human_bytes(m.weights),
-      human_bytes(saturating_add(m.kv, m.state)), human_bytes(m.scratch), mapped_text(m.mapped));
+      human_bytes(saturating_add(m.kv, m.state)), human_bytes(m.scratch),
+      mapped_text(m.mapped, m.mapped_experts));
 }
 
 ordered_json timings_json(const Stats& s) {
@@ -86,13 +87,21 @@ ordered_json timings_json(const Stats& s) {
           {"limit_threads", s.limit_threads}};
 }
 
-std::string mapped_text(int64_t bytes) {
-  return bytes > 0 ? fmt::format(", and {} stay in the file", human_bytes(bytes)) : "";
+std::string mapped_text(int64_t bytes, int64_t experts) {
+  if (bytes == 0) return "";
+  return fmt::format(
+      ", and {} stay in the file{}", human_bytes(bytes),
+      experts > 0 ? fmt::format(" ({} of experts that do not fit)", human_bytes(experts)) : "");
 }
 
 ordered_json to_json(const Memory& m) {
-  return {{"weights", m.weights}, {"kv", m.kv},         {"state", m.state},
-          {"scratch", m.scratch}, {"total", m.total()}, {"mapped", m.mapped}};
+  return {{"weights", m.weights},
+          {"kv", m.kv},
+          {"state", m.state},
+          {"scratch", m.scratch},
+          {"total", m.total()},
+          {"mapped", m.mapped},
+          {"mapped_experts", m.mapped_experts}};
 }
 
 }  // namespace plumb

@@ -32,6 +32,6 @@ std::string to_text(const Stats& stats);                  // lines
 nlohmann::ordered_json timings_json(const Stats& stats);  // times, rates, bandwidths
 nlohmann::ordered_json to_json(const Memory& memory);
 // ", and 1.2 GiB stay in the file" for weights that do
-std::string mapped_text(int64_t bytes);
+std::string mapped_text(int64_t bytes, int64_t experts = 0);
 
 }  // namespace plumb

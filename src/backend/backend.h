@@ -34,20 +34,23 @@ class Executable {
  public:
   virtual ~Executable() = default;
 
-  // Runs all steps: true. False: the batch was given up, its sequences are as long as before it and
-  // there are no logits. Error (and nothing changed): ids or slots out of range, a position that
-  // does not continue its sequence, more tokens or logits than the plan allows, a sequence that
-  // would outgrow its positions.
+  // Runs all steps: true. False: the batch was given up (batches of few tokens never are where
+  // layers are recurrent), its sequences are as long as before it and there are no logits. Error
+  // (and nothing changed): ids or slots out of range, a position that does not continue its
+  // sequence, more tokens or logits than the plan allows, a sequence that would outgrow its
+  // positions.
   virtual bool run(const Batch& batch) = 0;
 
   // Of the last batch, in order of the tokens that wanted logits.
   virtual std::span<const float> logits(int64_t row) const = 0;  // [n_vocab]
   virtual int32_t picked(int64_t row) const = 0;                 // id of the largest logit
 
-  virtual int64_t length(int slot) const = 0;                // positions held
-  virtual void truncate(int slot, int64_t n_positions) = 0;  // forget all from n_positions on
-  virtual void copy_prefix(
-      int from, int to, int64_t n_positions) = 0;  // `to` becomes the first n positions of `from`
+  virtual int64_t length(int slot) const = 0;  // positions held
+  // Forgets all from n_positions on; `to` becomes the first n positions of `from`. Recurrent layers
+  // can only go back to what they keep (recurrent_states.h): returned is the length that the
+  // sequence has now, n_positions or less.
+  virtual int64_t truncate(int slot, int64_t n_positions) = 0;
+  virtual int64_t copy_prefix(int from, int to, int64_t n_positions) = 0;
 
   // From the next run on, the steps' times of the last batch stand in `times`; null: no more. Tests
   // and profiles only: it is one more thing to do per step.

@@ -25,7 +25,7 @@ int threads_that_run(int asked) {
 constexpr NamedBackend kBackends[] = {
     {"cpu",
      [](const BackendOptions& o) {
-       return make_cpu_backend(threads_that_run(o.n_threads), o.cpu, !o.no_repack);
+       return make_cpu_backend(threads_that_run(o.n_threads), o.cpu, !o.no_repack, o.room);
      }},
     {"reference", [](const BackendOptions&) { return make_reference_backend(); }},
 };

@@ -13,9 +13,9 @@ void require_memory(const std::filesystem::path& file, const Memory& memory, int
   if (memory.total() <= available) return;
   fail(
       "{}: memory: expected at most {} (available now), got {}: weights {}, cache of {} positions "
-      "{}, scratch {}; a smaller -c or -ub needs less",
+      "{}, states {}, scratch {}; a smaller -c or -ub needs less",
       file.string(), human_bytes(available), human_bytes(memory.total()),
-      human_bytes(memory.weights), n_positions, human_bytes(memory.kv),
+      human_bytes(memory.weights), n_positions, human_bytes(memory.kv), human_bytes(memory.state),
       human_bytes(memory.scratch));
 }
 

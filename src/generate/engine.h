@@ -18,7 +18,9 @@ struct BackendOptions {
   std::string name = "auto";  // auto, cpu, reference
   int n_threads = 0;          // 0: as many as help
   std::string cpu =
-      "";  // force an instruction set ("avx2", "scalar"); "": the best the machine has
+      "";            // force an instruction set ("avx2", "scalar"); "": the best the machine has
+  int64_t room = 0;  // cpu: bytes that a model may take before experts stay in its file; 0: what
+                     // is available
   bool no_repack = false;  // cpu: matrices are read in the mapped file instead of copied
 };
 std::vector<std::string> backend_names();

@@ -45,9 +45,10 @@ int64_t Session::room() const {
   return engine_->plan().options.n_positions - static_cast<int64_t>(ids_.size());
 }
 
-void Session::truncate(int64_t n_positions) {
-  engine_->executable().truncate(slot_, n_positions);
-  ids_.resize(static_cast<size_t>(n_positions));
+int64_t Session::truncate(int64_t n_positions) {
+  const int64_t held = engine_->executable().truncate(slot_, n_positions);
+  ids_.resize(static_cast<size_t>(held));
+  return held;
 }
 
 int64_t Session::reuse_prefix(std::span<const int32_t> ids) {
@@ -55,8 +56,7 @@ int64_t Session::reuse_prefix(std::span<const int32_t> ids) {
   const auto shared =
       std::mismatch(ids.begin(), ids.begin() + static_cast<int64_t>(longest), ids_.begin()).first -
       ids.begin();
-  truncate(shared);
-  return shared;
+  return truncate(shared);
 }
 
 }  // namespace plumb

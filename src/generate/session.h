@@ -27,9 +27,10 @@ class Session {
 
   std::span<const int32_t> ids() const { return ids_; }
   int64_t room() const;  // positions left
-  void truncate(int64_t n_positions);
+  // Returns the ids still held: n, or fewer where recurrent layers keep no state of that position.
+  int64_t truncate(int64_t n_positions);
   // Truncates to the longest common prefix with ids, but leaves at least one id to feed; returns
-  // its length.
+  // how much of it is still held.
   int64_t reuse_prefix(std::span<const int32_t> ids);
 
   Engine& engine() { return *engine_; }

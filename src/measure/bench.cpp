@@ -128,8 +128,8 @@ void Bench::generate(int64_t n) {
 void Bench::fill_to(int64_t depth) {
   const auto held = static_cast<int64_t>(std::ranges::mismatch(session_.ids(), tokens_).in1 -
                                          session_.ids().begin());
-  session_.truncate(std::min(depth, held));
-  if (held < depth) feed_prompt(depth - held);
+  const int64_t kept = session_.truncate(std::min(depth, held));
+  if (kept < depth) feed_prompt(depth - kept);
 }
 
 int64_t Bench::time_once(const BenchTest& test) {

@@ -65,7 +65,6 @@ class Profiler {
     if (options.depth + options.n_tokens > plan.n_positions)
       fail("profile: expected depth and batch within {} positions (-c), got {} and {}",
            plan.n_positions, options.depth, options.n_tokens);
-    if (options.depth > 0) session_.feed(some_ids(options.depth, engine.plan().n_vocab));
     result_.options = options;
   }
 
@@ -94,6 +93,7 @@ class Profiler {
  private:
   // One batch, and back to the depth before it.
   double time() {
+    fill();
     const int64_t start = StepTimes::now();
     session_.feed(ids_);
     const int64_t end = StepTimes::now();
@@ -108,6 +108,14 @@ class Profiler {
     if (n_threads == 0) return;
     result_.limits_samples.push_back(measure_machine_limits(n_threads));
     result_.limits = better_of(result_.limits, result_.limits_samples.back());
+  }
+
+  // Up to the depth; most models keep all of it from batch to batch.
+  void fill() {
+    const auto held = static_cast<int64_t>(session_.ids().size());
+    const auto ids = some_ids(result_.options.depth, engine_.plan().n_vocab);
+    if (held < result_.options.depth)
+      session_.feed(std::span(ids).subspan(static_cast<size_t>(held)));
   }
 
   Engine& engine_;

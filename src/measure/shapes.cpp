@@ -26,6 +26,28 @@ std::string role_of(const Step& step, const Tensor& tensor) {
   return std::string(name);
 }
 
+// The experts of a stack one by one; a convolution is no matrix; anything else is one.
+std::vector<Tensor> matrices_of(const Step& step, const Tensor& tensor) {
+  int64_t n_experts = 1;
+  if (const auto* s = std::get_if<ExpertGateUp>(&step.args)) n_experts = s->n_experts;
+  if (const auto* s = std::get_if<ExpertDownAdd>(&step.args))
+    if (tensor.name == s->down.weight.name) n_experts = s->n_experts;
+  if (std::holds_alternative<DeltaRule>(step.args)) return {};
+  std::vector<Tensor> all;
+  const int64_t rows = tensor.rows / n_experts;
+  for (int64_t e = 0; e < n_experts && rows > 0; ++e)
+    all.push_back(n_experts == 1 ? tensor : part_of(tensor, e * rows, rows));
+  return all;
+}
+
+void add_shape(std::vector<Shape>& shapes, const std::string& role, const Tensor& t) {
+  auto shape = std::ranges::find_if(shapes, [&](const Shape& s) {
+    return s.role == role && s.rows == t.rows && s.columns == t.columns && s.format == t.format;
+  });
+  if (shape == shapes.end()) shape = shapes.insert(shape, {role, t.rows, t.columns, t.format, {}});
+  shape->tensors.push_back(t);
+}
+
 std::string names_of(const std::vector<Shape>& shapes) {
   std::string names;
   for (const Shape& s : shapes) names += (names.empty() ? "" : ", ") + s.name();
@@ -74,13 +96,7 @@ std::vector<Shape> shapes_of(const Plan& plan) {
       if (t == table_of(step)) continue;  // a row is looked up
       if (t->rows == 1 || !seen.insert(t->name).second) continue;
       const std::string role = role_of(step, *t);
-      auto shape = std::ranges::find_if(shapes, [&](const Shape& s) {
-        return s.role == role && s.rows == t->rows && s.columns == t->columns &&
-               s.format == t->format;
-      });
-      if (shape == shapes.end())
-        shape = shapes.insert(shape, {role, t->rows, t->columns, t->format, {}});
-      shape->tensors.push_back(*t);
+      for (const Tensor& matrix : matrices_of(step, *t)) add_shape(shapes, role, matrix);
     }
   }
   return shapes;

@@ -27,7 +27,8 @@ int64_t read_vocab_size(const Keys& keys, const TensorTable& tensors, int64_t n_
 
 // q, k and v from tensors of their own or as rows of one.
 void read_projections(TensorTable& tensors, int64_t n_embd, int64_t layer, Attention& a) {
-  const int64_t q = a.n_heads * a.head_dim, kv = a.n_kv_heads * a.head_dim, all = q + 2 * kv;
+  const int64_t q = a.n_heads * a.head_dim * (a.output_gate ? 2 : 1);
+  const int64_t kv = a.n_kv_heads * a.head_dim, all = q + 2 * kv;
   if (const Tensor fused =
           tensors.optional_matrix(in_layer(layer, "attn_qkv.weight"), n_embd, all)) {
     a.q = part_of(fused, 0, q);
@@ -151,8 +152,9 @@ Attention read_heads(const Keys& keys, const ModelDesc& desc, int64_t layer, int
 }
 
 Attention read_attention(const Keys& keys, TensorTable& tensors, const ModelDesc& desc,
-                         int64_t layer, int64_t head_dim, const Rope& rope) {
+                         int64_t layer, int64_t head_dim, const Rope& rope, bool output_gate) {
   Attention a = read_heads(keys, desc, layer, head_dim, rope);
+  a.output_gate = output_gate;
   read_projections(tensors, desc.n_embd, layer, a);
   a.out = tensors.matrix(in_layer(layer, "attn_output.weight"), a.n_heads * head_dim, desc.n_embd);
   a.out_bias = tensors.optional_vector(in_layer(layer, "attn_output.bias"), desc.n_embd);

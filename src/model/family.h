@@ -52,7 +52,8 @@ Attention read_heads(const Keys& keys, const ModelDesc& desc, int64_t layer, int
 // One head_dim for all layers, and one rope. Heads, scale 1/sqrt(head_dim), the four projections of
 // layer `layer` (q, k and v apart or fused in attn_qkv) and their optional biases.
 Attention read_attention(const Keys& keys, TensorTable& tensors, const ModelDesc& desc,
-                         int64_t layer, int64_t head_dim, const Rope& rope);
+                         int64_t layer, int64_t head_dim, const Rope& rope,
+                         bool output_gate = false);
 // attn_q_norm.weight and attn_k_norm.weight.
 void read_qk_norms(TensorTable& tensors, int64_t layer, Attention& attention);
 // One flag per layer, empty where the file has no such key. Error: another number of them.
@@ -64,6 +65,10 @@ std::vector<bool> read_sliding_layers(const Keys& keys, int64_t n_layers, int64_
 // Gate, up and down, gate and up apart or fused in ffn_up with the gate's rows first.
 DenseFfn read_dense_ffn(const Keys& keys, TensorTable& tensors, const ModelDesc& desc,
                         int64_t layer, Activation activation);
+
+// ssm.* and the tensors of a gated delta net.
+DeltaNet read_delta_net(const Keys& keys, TensorTable& tensors, const ModelDesc& desc,
+                        int64_t layer);
 
 // rope.dimension_count, rope.freq_base, rope.scaling.*: linear, yarn (Peng et al. 2023) or none,
 // for heads of head_dim values. Factors that a tensor holds are the family's to read. `suffix`: the
@@ -92,5 +97,7 @@ ModelDesc read_phi3(const Keys& keys, TensorTable& tensors);
 ModelDesc read_qwen2(const Keys& keys, TensorTable& tensors);
 ModelDesc read_qwen3(const Keys& keys, TensorTable& tensors);
 ModelDesc read_qwen3moe(const Keys& keys, TensorTable& tensors);
+ModelDesc read_qwen35(const Keys& keys, TensorTable& tensors);
+ModelDesc read_qwen35moe(const Keys& keys, TensorTable& tensors);
 
 }  // namespace plumb

@@ -12,9 +12,10 @@ struct Family {
   ModelDesc (*read)(const Keys&, TensorTable&);
 };
 constexpr Family kFamilies[] = {
-    {"gemma2", read_gemma2},   {"gemma3", read_gemma3}, {"gemma4", read_gemma4},
-    {"gpt-oss", read_gpt_oss}, {"llama", read_llama},   {"phi3", read_phi3},
-    {"qwen2", read_qwen2},     {"qwen3", read_qwen3},   {"qwen3moe", read_qwen3moe},
+    {"gemma2", read_gemma2},   {"gemma3", read_gemma3},       {"gemma4", read_gemma4},
+    {"gpt-oss", read_gpt_oss}, {"llama", read_llama},         {"phi3", read_phi3},
+    {"qwen2", read_qwen2},     {"qwen3", read_qwen3},         {"qwen3moe", read_qwen3moe},
+    {"qwen35", read_qwen35},   {"qwen35moe", read_qwen35moe},
 };
 
 std::string joined(const std::vector<std::string>& names) {
@@ -65,6 +66,14 @@ Tensor part_of(const Tensor& whole, int64_t first, int64_t n) {
 
 namespace {
 
+void add_mixer(const Mixer& mixer, auto add) {
+  if (const auto* a = std::get_if<Attention>(&mixer))
+    add({&a->q, &a->k, &a->v, &a->out, &a->q_bias, &a->k_bias, &a->v_bias, &a->out_bias, &a->q_norm,
+         &a->k_norm, &a->sinks});
+  if (const auto* d = std::get_if<DeltaNet>(&mixer))
+    add({&d->qkv, &d->z, &d->alpha, &d->beta, &d->conv, &d->a, &d->dt_bias, &d->norm, &d->out});
+}
+
 void add_dense(const DenseFfn& f, auto add) {
   add({&f.gate, &f.up, &f.down, &f.gate_bias, &f.up_bias, &f.down_bias});
 }
@@ -90,12 +99,7 @@ std::vector<const Tensor*> tensors_of(const ModelDesc& desc) {
   add({&desc.embedding, &desc.per_layer.table, &desc.per_layer.projection, &desc.per_layer.norm});
   for (const Layer& layer : desc.layers) {
     add({&layer.mixer_norm, &layer.post_mixer_norm});
-    std::visit(
-        [&](const Attention& a) {
-          add({&a.q, &a.k, &a.v, &a.out, &a.q_bias, &a.k_bias, &a.v_bias, &a.out_bias, &a.q_norm,
-               &a.k_norm, &a.sinks});
-        },
-        layer.mixer);
+    add_mixer(layer.mixer, add);
     add({&layer.ffn_norm, &layer.post_ffn_norm});
     add_ffn(layer.ffn, add);
     const PerLayerInput& p = layer.per_layer_input;

@@ -75,6 +75,20 @@ struct Attention {
   Tensor sinks;           // optional [n_heads]: a score without a value in each head's softmax
 };
 
+// Gated delta net (Yang, Kautz, Hatamizadeh 2024): a short convolution over time, then per value
+// head a state that is decayed, corrected towards v along k, and read out along q. Value head p
+// uses query and key head p % n_k_heads.
+struct DeltaNet {
+  int64_t n_k_heads = 0, n_v_heads = 0, head_dim = 0, conv_width = 0;
+  Tensor qkv, z, alpha, beta;  // [n_embd, channels()], [n_embd, inner()], [n_embd, n_v_heads] x2
+  Tensor conv;                 // [conv_width, channels()], the current token's tap last
+  Tensor a, dt_bias;           // [n_v_heads] decay = e^(a softplus(alpha + dt_bias)), a < 0
+  Tensor norm, out;            // [head_dim] of a head's output, [inner(), n_embd]
+
+  int64_t inner() const { return n_v_heads * head_dim; }
+  int64_t channels() const { return 2 * n_k_heads * head_dim + inner(); }  // q, k, v
+};
+
 // What becomes of a gate g and its partner u: the activation of g, times u.
 enum class Activation {
   silu,           // g / (1 + e^-g)
@@ -121,9 +135,8 @@ struct MoeFfn {
 };
 
 // x += mixer(norm(x; mixer_norm)); x += ffn(norm(x; ffn_norm)); x *= output_scale. Where there are
-// post norms, what is added is normed first. Other mixers (gated delta net)
-// join the variant.
-using Mixer = std::variant<Attention>;
+// post norms, what is added is normed first.
+using Mixer = std::variant<Attention, DeltaNet>;
 using Ffn = std::variant<DenseFfn, MoeFfn>;
 // What a layer makes of its slice of the per-layer embedding, after its FFN: x += norm(W out
 // (activation(W gate x) * slice); post_norm).
@@ -166,6 +179,7 @@ struct ModelDesc {
   Tensor head;          // [n_embd, n_vocab]; the embedding again where tied
   Tensor head_bias;     // optional [n_vocab]
   bool tied_head = false;
+  int64_t n_left_out = 0;  // blocks at the end of the file that predict further tokens: not read
   std::vector<Layer> layers;
 };
 

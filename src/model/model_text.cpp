@@ -37,6 +37,11 @@ std::string text_of(const Attention& a) {
   return text;
 }
 
+std::string text_of(const DeltaNet& d) {
+  return fmt::format("gated delta net: {} value heads on {} key heads of {}, convolution over {}",
+                     d.n_v_heads, d.n_k_heads, d.head_dim, d.conv_width);
+}
+
 std::string text_of(const DenseFfn& f) {
   return fmt::format("dense ffn: {} wide, {}", f.gate.rows, activation_name(f.activation));
 }
@@ -80,6 +85,9 @@ std::string to_text(const ModelDesc& desc) {
   std::map<std::string, int64_t> kinds;
   for (const Layer& layer : desc.layers) ++kinds[text_of(layer)];
   for (const auto& [kind, n] : kinds) out += fmt::format("  {} layers: {}\n", n, kind);
+  if (desc.n_left_out)
+    out += fmt::format("  {} more at the end, for predicting further tokens: left out\n",
+                       desc.n_left_out);
   for (const auto& [name, use] : formats)
     out += fmt::format("  {}: {} tensors, {}\n", name, use.first, human_bytes(use.second));
   return out;

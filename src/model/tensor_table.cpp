@@ -80,6 +80,12 @@ void TensorTable::ignore(const std::string& name) {
   used_.insert(name);
 }
 
+void TensorTable::ignore_all(std::string_view prefix) {
+  for (int64_t i = 0; i < file_.n_tensors(); ++i)
+    if (const gguf::TensorView view = file_.tensor(i); view.name.starts_with(prefix))
+      used_.emplace(view.name);
+}
+
 void TensorTable::finish() const {
   for (int64_t i = 0; i < file_.n_tensors(); ++i) {
     const gguf::TensorView view = file_.tensor(i);

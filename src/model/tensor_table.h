@@ -32,6 +32,7 @@ class TensorTable {
 
   // For tensors that are in the file on purpose and not needed.
   void ignore(const std::string& name);
+  void ignore_all(std::string_view prefix);
   // Error when a tensor was asked for by nobody.
   void finish() const;
 

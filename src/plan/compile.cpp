@@ -9,7 +9,7 @@
 namespace plumb {
 namespace {
 
-constexpr int64_t kMaxBatch = 1 << 16, kMaxSequences = 1 << 12;
+constexpr int64_t kMaxBatch = 1 << 16, kMaxSequences = 1 << 12, kMaxSnapshots = 1 << 10;
 
 class Compiler {
  public:
@@ -104,6 +104,33 @@ class Compiler {
     add("attend", Path::attention, std::move(attend));
     add("merge", Path::attention, MergePartials{attended, a.n_heads, a.head_dim, gate});
     add_output("out", Path::attention, attended, a.out, a.out_bias, layer.post_mixer_norm);
+  }
+
+  void add_mixer(const DeltaNet& d, const Layer& layer) {
+    DeltaRule rule{.n_k_heads = d.n_k_heads,
+                   .n_v_heads = d.n_v_heads,
+                   .head_dim = d.head_dim,
+                   .conv_width = d.conv_width,
+                   .conv = d.conv,
+                   .a = d.a,
+                   .dt_bias = d.dt_bias,
+                   .norm = d.norm,
+                   .norm_eps = desc_.norm_eps,
+                   .state_layer = static_cast<int>(plan_.states.layers.size())};
+    cache_layers_.push_back(-1);
+    plan_.states.layers.push_back(rule.state_values());
+    rule.from = buffer("delta input", rule.beta_column() + d.n_v_heads);
+    const BufferId to = rule.to = buffer("delta output", d.inner());
+    add("delta input", Path::delta_net,
+        Project{residual_,
+                rule.from,
+                norm(layer.mixer_norm),
+                {{d.qkv, {}, 0},
+                 {d.z, {}, rule.z_column()},
+                 {d.alpha, {}, rule.alpha_column()},
+                 {d.beta, {}, rule.beta_column()}}});
+    add("delta rule", Path::delta_net, std::move(rule));
+    add_output("delta out", Path::delta_net, to, d.out, {}, layer.post_mixer_norm);
   }
 
   void add_ffn(const DenseFfn& f, const Layer& layer) {
@@ -226,6 +253,7 @@ Plan compile(const ModelDesc& desc, const PlanOptions& options) {
   check_range("sequences", complete.n_sequences, 1, kMaxSequences);
   check_range("batch", complete.max_batch, 1, kMaxBatch);
   check_range("rows of logits", complete.max_logits, 1, complete.max_batch);
+  check_range("snapshots", complete.n_snapshots, 0, kMaxSnapshots);
   check_cache_format("type of K", complete.cache_k);
   check_cache_format("type of V", complete.cache_v);
   return Compiler(desc, complete).compile();

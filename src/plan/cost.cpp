@@ -71,6 +71,9 @@ std::vector<const Tensor*> weights_of(const Step& step) {
                    add({&s.q_norm.weight, &s.k_norm.weight, &s.sinks});
                  },
                  [&](const MergePartials&) {},
+                 [&](const DeltaRule& s) {
+                   add({&s.conv, &s.a, &s.dt_bias, &s.norm});
+                 },
                  [&](const ProjectAdd& s) {
                    add({&s.weight, &s.bias});
                  },
@@ -150,6 +153,7 @@ std::vector<BufferId> buffers_read(const Step& step) {
                         [](const MergePartials& s) {
                           return s.gate < 0 ? std::vector<BufferId>{} : std::vector{s.gate};
                         },
+                        [](const DeltaRule& s) { return std::vector{s.from}; },
                         [](const ProjectAdd& s) {
                           return std::vector{s.from, s.residual};
                         },
@@ -186,6 +190,7 @@ std::vector<BufferId> buffers_written(const Step& step) {
                         [](const Project& s) { return std::vector{s.to}; },
                         [](const Attend&) { return std::vector<BufferId>{}; },
                         [](const MergePartials& s) { return std::vector{s.to}; },
+                        [](const DeltaRule& s) { return std::vector{s.to}; },
                         [](const ProjectAdd& s) { return std::vector{s.residual}; },
                         [](const AddBranches& s) { return std::vector{s.residual}; },
                         [](const EmbedSlices& s) { return std::vector{s.to}; },
@@ -216,6 +221,10 @@ Cost cost_of(const Plan& plan, const Step& step) {
   cost.read_per_token = columns_of(plan, buffers_read(step)) * kF32;
   cost.write_per_token = columns_of(plan, buffers_written(step)) * kF32;
   cost.ops_per_token = matrix_ops(step);
+  if (const auto* s = std::get_if<DeltaRule>(&step.args)) {
+    cost.state_bytes = s->state_values() * kF32;
+    cost.ops_per_token += 7 * s->inner() * s->head_dim;  // decay, prediction, update, read-out
+  }
   if (const auto* s = std::get_if<ExpertGateUp>(&step.args))
     count_experts({&s->gate, &s->up}, s->n_experts, s->n_used, cost);
   if (const auto* s = std::get_if<ExpertDownAdd>(&step.args))
@@ -244,9 +253,9 @@ Cost cost_of(const Plan& plan, const Step& step) {
 
 std::string_view kind_name(const StepArgs& args) {
   constexpr std::string_view kNames[] = {
-      "embed",        "project", "attend",  "merge_partials", "project_add",    "add_branches",
-      "embed_slices", "gate_by", "gate_up", "route",          "expert_gate_up", "expert_down_add",
-      "head",         "pick"};
+      "embed",       "project",        "attend",          "merge_partials", "delta_rule",
+      "project_add", "add_branches",   "embed_slices",    "gate_by",        "gate_up",
+      "route",       "expert_gate_up", "expert_down_add", "head",           "pick"};
   static_assert(std::size(kNames) == std::variant_size_v<StepArgs>);
   return kNames[args.index()];
 }
@@ -281,13 +290,13 @@ int64_t Cost::seen(int64_t n, int64_t depth, int64_t window) {
 int64_t Cost::reads(int64_t n, int64_t depth) const {
   const int64_t experts =
       saturating_mul(std::min(saturating_mul(n, n_used), n_experts), expert_bytes);
-  return saturating_add(saturating_add(weight_bytes, experts),
+  return saturating_add(saturating_add(saturating_add(weight_bytes, state_bytes), experts),
                         saturating_add(saturating_mul(n, read_per_token),
                                        saturating_mul(seen(n, depth, window), read_per_position)));
 }
 
 int64_t Cost::writes(int64_t n) const {
-  return saturating_mul(n, write_per_token);
+  return saturating_add(state_bytes, saturating_mul(n, write_per_token));
 }
 
 int64_t Cost::ops(int64_t n, int64_t depth) const {
@@ -316,6 +325,17 @@ int64_t cache_bytes(const Plan& plan) {
                         plan.cache.bytes_per_position());
 }
 
+int64_t StateLayout::bytes() const {
+  int64_t values = 0;
+  for (const int64_t n : layers) values = saturating_add(values, n);
+  return saturating_mul(values, kF32);
+}
+
+int64_t state_bytes(const Plan& plan) {
+  const PlanOptions& o = plan.options;
+  return saturating_mul(plan.states.bytes(), o.n_sequences * (1 + o.n_snapshots));
+}
+
 int64_t buffer_bytes(const Plan& plan) {
   int64_t bytes = 0;
   for (const Buffer& b : plan.buffers) {
@@ -339,7 +359,8 @@ Memory Memory::operator+(const Memory& other) const {
           .kv = saturating_add(kv, other.kv),
           .state = saturating_add(state, other.state),
           .scratch = saturating_add(scratch, other.scratch),
-          .mapped = saturating_add(mapped, other.mapped)};
+          .mapped = saturating_add(mapped, other.mapped),
+          .mapped_experts = saturating_add(mapped_experts, other.mapped_experts)};
 }
 
 int64_t Memory::total() const {

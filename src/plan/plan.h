@@ -86,6 +86,30 @@ struct MergePartials {
   BufferId gate = -1;  // Attend's qkv, head h's gate at (2 h + 1) * head_dim; -1: none
 };
 
+// The gated delta rule, with the state that the layer holds of each token's sequence: the last
+// conv_width - 1 rows of q, k and v as they came, then [n_v_heads][head_dim, head_dim] f32. Tokens
+// of a sequence in rising position; for each of them, u, z, a, b being the parts of `from`:
+//   c = silu(sum over m of taps[m] * u of the token conv_width - 1 - m before)
+//   q, k = the heads of c, divided by max(their length, norm_eps); v = the rest of c
+//   per value head p, with q and k of head p % n_k_heads:
+//     S = e^(a_p softplus(a + dt_bias_p)) S;  S += k (sigmoid(b) (v - S^T k))^T
+//     to = norm(S^T q / sqrt(head_dim)) * silu(z)
+struct DeltaRule {
+  BufferId from, to;  // [token, channels + inner + 2 n_v_heads], [token, inner]
+  int64_t n_k_heads, n_v_heads, head_dim, conv_width;
+  Tensor conv, a, dt_bias, norm;  // see DeltaNet
+  float norm_eps;
+  int state_layer;
+
+  int64_t inner() const { return n_v_heads * head_dim; }
+  int64_t channels() const { return 2 * n_k_heads * head_dim + inner(); }
+  int64_t z_column() const { return channels(); }
+  int64_t alpha_column() const { return channels() + inner(); }
+  int64_t beta_column() const { return alpha_column() + n_v_heads; }
+  int64_t conv_values() const { return (conv_width - 1) * channels(); }
+  int64_t state_values() const { return conv_values() + inner() * head_dim; }
+};
+
 // residual[t] += W from[t] + bias
 struct ProjectAdd {
   BufferId from, residual;
@@ -189,8 +213,8 @@ struct Pick {
 };
 
 using StepArgs =
-    std::variant<Embed, Project, Attend, MergePartials, ProjectAdd, AddBranches, EmbedSlices,
-                 GateBy, GateUp, Route, ExpertGateUp, ExpertDownAdd, Head, Pick>;
+    std::variant<Embed, Project, Attend, MergePartials, DeltaRule, ProjectAdd, AddBranches,
+                 EmbedSlices, GateBy, GateUp, Route, ExpertGateUp, ExpertDownAdd, Head, Pick>;
 std::string_view kind_name(const StepArgs& args);  // "embed", "project", ...
 
 // Which part of the model a step's bytes belong to.
@@ -210,9 +234,9 @@ std::string_view path_name(Path path);
 // Bytes and operations (a multiply-add is two) of a step for n tokens of a sequence that holds p
 // positions already. Token i sees p + i + 1 positions, its own included, or the window's if those
 // are fewer; together n tokens see seen(n, p) = n p + n (n + 1) / 2 without a window.
-//   reads  = weight_bytes + experts(n) * expert_bytes + n * read_per_token
+//   reads  = weight_bytes + experts(n) * expert_bytes + state_bytes + n * read_per_token
 //            + seen * read_per_position
-//   writes = n * write_per_token
+//   writes = state_bytes + n * write_per_token
 //   ops    = n * ops_per_token + seen * ops_per_position
 // experts(n) = min(n * n_used, n_experts): exact for one token, else the most that n tokens can
 // choose. Weights are read once per batch; activations count once per read and write; each token
@@ -225,6 +249,7 @@ struct Cost {
   int64_t ops_per_token = 0, ops_per_position = 0;
   int64_t window = 0;  // 0: none
   int64_t expert_bytes = 0, n_used = 0, n_experts = 0;
+  int64_t state_bytes = 0;  // of the sequence in a recurrent layer
 
   static int64_t seen(int64_t n_tokens, int64_t depth, int64_t window = 0);
   int64_t reads(int64_t n_tokens, int64_t depth) const;
@@ -270,17 +295,25 @@ struct CacheLayout {
   int64_t bytes_per_position() const;                         // of all layers
 };
 
+// What recurrent layers remember of a sequence, in f32.
+struct StateLayout {
+  std::vector<int64_t> layers;  // values of each
+  int64_t bytes() const;        // of one sequence
+};
+
 struct PlanOptions {
   Format cache_k = Format::f16, cache_v = Format::f16;
   int64_t n_positions = 0;  // per sequence; 0: the model's context
   int64_t n_sequences = 1;
   int64_t max_batch = 512;  // tokens in one batch
   int64_t max_logits = 1;   // rows of logits in one batch
+  int64_t n_snapshots = 4;  // earlier states of recurrent layers that are kept, per sequence
 };
 
 struct Plan {
   std::vector<Buffer> buffers;
   CacheLayout cache;
+  StateLayout states;
   std::vector<Step> steps;
   PlanOptions options;  // as compiled: no zeros left
   int64_t n_vocab = 0;
@@ -293,14 +326,16 @@ Plan compile(const ModelDesc& desc, const PlanOptions& options);
 struct Memory {
   int64_t weights = 0;  // as the backend keeps them
   int64_t kv = 0;
-  int64_t state = 0;    // recurrent layers
-  int64_t scratch = 0;  // buffers, logits and the backend's own work space
-  int64_t mapped = 0;   // weights that are read from the mapped file: not in the total
+  int64_t state = 0;           // recurrent layers
+  int64_t scratch = 0;         // buffers, logits and the backend's own work space
+  int64_t mapped = 0;          // weights that are read from the mapped file: not in the total
+  int64_t mapped_experts = 0;  // of those, experts that did not fit into memory
   int64_t total() const;
   Memory operator+(const Memory& other) const;
 };
 int64_t cache_pages(const PlanOptions& options);  // pages of all sequences
 int64_t cache_bytes(const Plan& plan);
+int64_t state_bytes(const Plan& plan);   // of all sequences, with the earlier ones that are kept
 int64_t buffer_bytes(const Plan& plan);  // all buffers at the largest batch
 int64_t weight_bytes(const Plan& plan);  // every matrix, norm and bias once, in file format
 int64_t weight_bytes_per_token(const Plan& plan);  // that decoding one token reads

@@ -82,6 +82,11 @@ std::string to_text(const Plan& plan, int64_t n_tokens, int64_t depth) {
                      human_bytes(t.writes), static_cast<double>(t.ops) / 1e9);
   out += fmt::format("one token: weights {}, cache {} B per position\n",
                      human_bytes(t.weight_bytes), t.kv_per_position);
+  if (!plan.states.layers.empty())
+    out += fmt::format(
+        "recurrent states: {} of a sequence, read and written by every batch; with the {} earlier "
+        "ones kept of each, {}\n",
+        human_bytes(plan.states.bytes()), plan.options.n_snapshots, human_bytes(state_bytes(plan)));
   for (const auto& [path, bytes] : t.by_path)
     out += fmt::format("  {:<14} {}\n", path_name(path), human_bytes(bytes));
   for (const auto& [format, bytes] : t.by_format)
@@ -116,7 +121,7 @@ ordered_json to_json(const Plan& plan, int64_t n_tokens, int64_t depth) {
            {{"steps", plan.steps.size()},
             {"weight_bytes", t.weight_bytes},
             {"kv_bytes_per_position", t.kv_per_position},
-            {"state_bytes", 0},
+            {"state_bytes", plan.states.bytes()},
             {"by_path", std::move(by_path)},
             {"by_format", std::move(by_format)}}}};
 }

@@ -370,7 +370,8 @@ const test::TinyPlan& tiny() {
 CheckResult checked(const KernelSet& kernels) {
   const Plan& plan = tiny().plan;
   const auto reference = make_reference_backend()->compile(plan);
-  cpu::CpuExecutable cpu(plan, kernels, std::make_shared<ThreadPool>(2), cpu::Lives::in_panels, {});
+  cpu::CpuExecutable cpu(plan, kernels, std::make_shared<ThreadPool>(2), cpu::Lives::in_panels,
+                         INT64_MAX, {});
   return check(plan, *reference, cpu, test::some_ids(kCheckTokens, plan.n_vocab));
 }
 

@@ -46,6 +46,36 @@ inline std::vector<Value> not_integers() {
           list(u64, 1000, std::string(8000, '\0'))};
 }
 
+// Integers that no size can be, in every width that holds them; 2^32 + now is now when cut to 32
+// bits.
+inline std::vector<Value> absurd_integers(uint64_t now) {
+  using enum gguf::ValueType;
+  return {number(u8, uint8_t{0}),
+          number(u32, 0u),
+          number(i32, -1),
+          number(i32, INT32_MIN),
+          number(i64, int64_t{-1}),
+          number(i64, INT64_MIN),
+          number(u32, 0x7fffffffu),
+          number(u32, 0x80000000u),
+          number(u32, 0xffffffffu),
+          number(u64, (uint64_t{1} << 32) + now),
+          number(u64, uint64_t{1} << 40),
+          number(u64, uint64_t{INT64_MAX}),
+          number(u64, uint64_t{1} << 63),
+          number(u64, ~uint64_t{0})};
+}
+
+// Integers that could be a size, but not the one of these tensors.
+inline std::vector<Value> other_integers(uint64_t now) {
+  using enum gguf::ValueType;
+  std::vector<Value> out;
+  for (const uint64_t v :
+       {now - 1, now + 1, 2 * now, now / 2, now + 256, uint64_t{65536}, uint64_t{1} << 24})
+    if (v != now) out.push_back(number(u32, static_cast<uint32_t>(v)));
+  return out;
+}
+
 class Edits {
  public:
   Edits(const Base& base, const Visit& visit) : base_(base), visit_(visit) {}
@@ -62,6 +92,10 @@ class Edits {
     for (const Value& value : values) set(key, value, refusal);
   }
   bool has(const std::string& key) const { return RawFile(base_.file).pair(key) != nullptr; }
+  std::string architecture() const {
+    const std::string value = RawFile(base_.file).pair("general.architecture")->value;
+    return value.substr(sizeof(uint64_t));
+  }
   uint64_t number_of(const std::string& key) const {
     uint64_t value = 0;
     const std::string bytes = RawFile(base_.file).pair(key)->value;

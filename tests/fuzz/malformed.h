@@ -30,6 +30,7 @@ using Visit = std::function<void(const Malformed&)>;
 struct Base {
   std::string name;
   RawFile file;
+  bool has_blocks = false;  // experts and recurrent layers
   bool has_weights() const { return !file.tensors.empty(); }
 };
 std::vector<Base> malformed_bases();
@@ -43,6 +44,7 @@ void visit_truncations(const Base& base, const Visit& visit);  // at every borde
 void visit_damage(const Base& base, const Visit& visit);       // flips, deletions, insertions
 void visit_pieces(const Base& base, const Visit& visit);       // keys and tensors twice or missing
 void visit_sizes(const Base& base, const Visit& visit);        // hyper-parameters
+void visit_blocks(const Base& base, const Visit& visit);       // of experts and recurrent layers
 void visit_shapes(const Base& base, const Visit& visit);       // tensors against hyper-parameters
 void visit_vocabulary(const Base& base, const Visit& visit);   // tokenizer keys
 void visit_large(const Base& base, const Visit& visit);        // much of something small

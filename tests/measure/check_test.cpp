@@ -24,8 +24,10 @@ class Broken final : public Executable {
   std::span<const float> logits(int64_t row) const override { return sound_->logits(row); }
   int32_t picked(int64_t row) const override { return sound_->picked(row); }
   int64_t length(int slot) const override { return sound_->length(slot); }
-  void truncate(int slot, int64_t n) override { sound_->truncate(slot, n); }
-  void copy_prefix(int from, int to, int64_t n) override { sound_->copy_prefix(from, to, n); }
+  int64_t truncate(int slot, int64_t n) override { return sound_->truncate(slot, n); }
+  int64_t copy_prefix(int from, int to, int64_t n) override {
+    return sound_->copy_prefix(from, to, n);
+  }
   void watch(StepTimes* times) override { sound_->watch(times); }
   void begin(const Batch& batch) override { sound_->begin(batch); }
   void end() override { sound_->end(); }

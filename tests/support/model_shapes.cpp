@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <regex>
 
@@ -306,7 +307,7 @@ class Builder {
       matrix(prefix + "ffn_up_exps.weight", {s_.n_embd, width, n}, s_.expert_gain);
     }
     matrix(prefix + "ffn_down_exps.weight", {width, s_.n_embd, n}, 1 / s_.expert_gain);
-    if (s_.all_biases) {
+    if (s_.all_biases || s_.expert_biases) {
       bias(prefix + "ffn_gate_inp.bias", n);
       for (const auto& [name, rows] :
            {std::pair{"gate", width}, {"up", width}, {"down", s_.n_embd}})
@@ -560,6 +561,22 @@ std::vector<ModelShape> make_shapes() {
                         .shared_ff = 48,
                         .k_heads = 2,
                         .v_heads = 4}));
+  ModelShape fused = all.back();
+  fused.name = "tiny-qwen35moe-fused";
+  fused.fused_gate_up = true;
+  fused.fused_qkv = true;
+  fused.expert_ff = 40;
+  all.push_back(fused);
+  // Wide enough for every format.
+  for (const char* name : {"qwen3moe", "qwen35", "qwen35moe"}) {
+    ModelShape small = *std::ranges::find(all, std::string("tiny-") + name, &ModelShape::name);
+    small.name = std::string("small-") + name;
+    small.n_layers = std::min<int64_t>(small.n_layers, 4);
+    small.n_embd = small.n_ff = 256;
+    if (small.n_experts) small.expert_ff = 256;
+    if (small.shared_ff) small.shared_ff = 256;
+    all.push_back(small);
+  }
   return all;
 }
 

@@ -25,7 +25,7 @@ struct ModelShape {
   std::string pre = "qwen2";
   // experts
   int64_t n_experts = 0, n_used = 0, expert_ff = 0, shared_ff = 0;
-  bool fused_gate_up = false;
+  bool fused_gate_up = false, expert_biases = false;
   // gated delta nets in all layers but every `interval`th
   int64_t k_heads = 0, v_heads = 0, state_dim = 128, interval = 4;
   bool names_recurrent_layers = false;  // writes attention.recurrent_layers too

@@ -61,6 +61,11 @@ inline std::vector<TinyCase> tiny_cases() {
   shape("gemma4_per_layer", "tiny-gemma4-per-layer", 6e-3);
   shape("gemma4_experts", "tiny-gemma4-experts", 6e-3);
   shape("gpt_oss", "tiny-gpt-oss", 4.4e-4);
+  shape("qwen35", "tiny-qwen35", 5e-4);
+  shape("qwen35_untied", "tiny-qwen35-untied", 5e-4);
+  shape("qwen35_mtp", "tiny-qwen35-mtp", 5e-4);
+  shape("qwen35moe", "tiny-qwen35moe", 5e-4);
+  shape("qwen35moe_fused", "tiny-qwen35moe-fused", 5e-4);
   return cases;
 }
 

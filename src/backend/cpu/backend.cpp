@@ -13,17 +13,20 @@ namespace {
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(int n_threads, const KernelSet& kernels, Lives lives)
-      : kernels_(kernels), pool_(std::make_shared<ThreadPool>(n_threads)), lives_(lives) {}
+  CpuBackend(int n_threads, const KernelSet& kernels, Lives lives, int64_t room)
+      : kernels_(kernels),
+        pool_(std::make_shared<ThreadPool>(n_threads)),
+        lives_(lives),
+        room_(room) {}
 
   std::string name() const override { return "cpu"; }
 
   Memory memory(const Plan& plan) const override {
-    return CpuExecutable::memory(plan, lives_, pool_->size());
+    return CpuExecutable::memory(plan, lives_, pool_->size(), room_);
   }
 
   std::unique_ptr<Executable> compile(const Plan& plan, const CompileOptions& options) override {
-    return std::make_unique<CpuExecutable>(plan, kernels_, pool_, lives_, options);
+    return std::make_unique<CpuExecutable>(plan, kernels_, pool_, lives_, room_, options);
   }
 
   std::vector<std::pair<std::string, std::string>> describe() const override {
@@ -45,16 +48,18 @@ class CpuBackend final : public Backend {
   const KernelSet& kernels_;
   std::shared_ptr<ThreadPool> pool_;
   Lives lives_;
+  int64_t room_;
 };
 
 }  // namespace
 }  // namespace cpu
 
 std::unique_ptr<Backend> make_cpu_backend(int n_threads, std::string_view instruction_set,
-                                          bool repack) {
+                                          bool repack, int64_t room) {
   return std::make_unique<cpu::CpuBackend>(n_threads > 0 ? n_threads : default_threads(),
                                            cpu::choose_kernels(instruction_set),
-                                           repack ? cpu::Lives::in_panels : cpu::Lives::in_file);
+                                           repack ? cpu::Lives::in_panels : cpu::Lives::in_file,
+                                           room > 0 ? room : available_memory_bytes());
 }
 
 }  // namespace plumb

@@ -15,6 +15,16 @@ int64_t scratch_bytes(const Plan& plan, const Weights& weights, int n_threads) {
   return counter.used();
 }
 
+// With as many experts in panels as fit beside everything else.
+Weights weights_within(const Plan& plan, Lives lives, int n_threads, int64_t room) {
+  const Weights all(plan, lives), none(plan, lives, 0);
+  const int64_t others =
+      saturating_add(saturating_add(Cache::bytes(plan), state_bytes(plan)),
+                     saturating_add(scratch_bytes(plan, none, n_threads), rotation_bytes(plan)));
+  if (saturating_add(all.bytes(), others) <= room) return Weights(plan, lives);
+  return Weights(plan, lives, std::max<int64_t>(0, room - others));
+}
+
 Workspace workspace_in(const AnonymousMemory& memory, const Plan& plan, const Weights& weights,
                        int n_threads) {
   Carver carver(memory.data());
@@ -24,19 +34,20 @@ Workspace workspace_in(const AnonymousMemory& memory, const Plan& plan, const We
 }  // namespace
 
 CpuExecutable::CpuExecutable(const Plan& plan, const KernelSet& kernels,
-                             std::shared_ptr<ThreadPool> pool, Lives lives,
+                             std::shared_ptr<ThreadPool> pool, Lives lives, int64_t room,
                              const CompileOptions& options)
     : plan_(plan),
       pool_(std::move(pool)),
-      weights_(plan, lives),
+      weights_(weights_within(plan, lives, pool_->size(), room)),
       cache_(plan),
       scratch_(scratch_bytes(plan, weights_, pool_->size())),
       workspace_(workspace_in(scratch_, plan, weights_, pool_->size())),
       sequences_(plan),
+      states_(plan),
       batch_(plan),
       handout_(pool_->size()),
       thread_count_(pool_->size()),
-      state_{kernels, *pool_, sequences_, batch_, cache_, workspace_, handout_} {
+      state_{kernels, *pool_, sequences_, states_, batch_, cache_, workspace_, handout_} {
   weights_.load(*pool_, kernels, options);
   steps_ = compile_steps(plan, weights_, state_);
   for (size_t i = 0; i < plan.buffers.size(); ++i)
@@ -44,12 +55,14 @@ CpuExecutable::CpuExecutable(const Plan& plan, const KernelSet& kernels,
   CHECK(logits_, "a plan ends in logits");
 }
 
-Memory CpuExecutable::memory(const Plan& plan, Lives lives, int n_threads) {
-  const Weights weights(plan, lives);
+Memory CpuExecutable::memory(const Plan& plan, Lives lives, int n_threads, int64_t room) {
+  const Weights weights = weights_within(plan, lives, n_threads, room);
   return {.weights = weights.bytes(),
           .kv = Cache::bytes(plan),
+          .state = state_bytes(plan),
           .scratch = saturating_add(scratch_bytes(plan, weights, n_threads), rotation_bytes(plan)),
-          .mapped = weights.file_bytes()};
+          .mapped = weights.file_bytes(),
+          .mapped_experts = weights.expert_file_bytes()};
 }
 
 // The first thread decides which step is the last, and all know it behind that step's barrier; one
@@ -67,7 +80,7 @@ bool CpuExecutable::run(const Batch& batch) {
     const Worker worker{state_, thread, n_threads};
     for (size_t i = 0; i <= last; ++i) {
       work(worker, i);
-      if (thread == 0 && batch.stopped()) last = i;
+      if (thread == 0 && states_.can_give_up() && batch.stopped()) last = i;
       worker.barrier();
     }
   });
@@ -75,8 +88,23 @@ bool CpuExecutable::run(const Batch& batch) {
   if (counted)
     thread_count_.ran(batch_.size(), StepTimes::now() - start, pool_->parked_ns() - parked);
   const bool done = last + 1 == steps_.size();
-  if (!done) sequences_.give_back(batch);
+  if (!done) {
+    sequences_.give_back(batch);
+    states_.give_back();
+  }
   return done;
+}
+
+int64_t CpuExecutable::truncate(int slot, int64_t n_positions) {
+  n_positions = states_.truncate(slot, length(slot), n_positions);
+  sequences_.truncate(slot, n_positions);
+  return n_positions;
+}
+
+int64_t CpuExecutable::copy_prefix(int from, int to, int64_t n_positions) {
+  n_positions = states_.copy_prefix(from, length(from), to, n_positions);
+  sequences_.copy_prefix(from, to, n_positions);
+  return n_positions;
 }
 
 void CpuExecutable::work(Worker worker, size_t step) {
@@ -95,6 +123,7 @@ void CpuExecutable::watch(StepTimes* times) {
 
 void CpuExecutable::begin(const Batch& batch) {
   for (const auto& copy : sequences_.extend(batch)) cache_.copy_page(copy.from, copy.to);
+  states_.begin(batch);
   batch_.set(batch);
 }
 

@@ -7,24 +7,23 @@
 #include "backend/backend.h"
 #include "backend/cpu/steps.h"
 #include "backend/cpu/thread_count.h"
+#include "backend/recurrent_states.h"
 
 namespace plumb::cpu {
 
 class CpuExecutable final : public Executable {
  public:
   CpuExecutable(const Plan& plan, const KernelSet& kernels, std::shared_ptr<ThreadPool> pool,
-                Lives lives, const CompileOptions& options);
+                Lives lives, int64_t room, const CompileOptions& options);
 
-  static Memory memory(const Plan& plan, Lives lives, int n_threads);
+  static Memory memory(const Plan& plan, Lives lives, int n_threads, int64_t room);
 
   bool run(const Batch& batch) override;
   std::span<const float> logits(int64_t row) const override;
   int32_t picked(int64_t row) const override;
   int64_t length(int slot) const override { return sequences_.length(slot); }
-  void truncate(int slot, int64_t n_positions) override { sequences_.truncate(slot, n_positions); }
-  void copy_prefix(int from, int to, int64_t n_positions) override {
-    sequences_.copy_prefix(from, to, n_positions);
-  }
+  int64_t truncate(int slot, int64_t n_positions) override;
+  int64_t copy_prefix(int from, int to, int64_t n_positions) override;
   void watch(StepTimes* times) override;
   void begin(const Batch& batch) override;
   void run_step(size_t step) override;
@@ -41,6 +40,7 @@ class CpuExecutable final : public Executable {
   AnonymousMemory scratch_;
   Workspace workspace_;
   Sequences sequences_;
+  RecurrentStates states_;
   BatchState batch_;
   Handout handout_;
   ThreadCount thread_count_;

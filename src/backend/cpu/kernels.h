@@ -47,6 +47,24 @@ struct Rotation {
   bool interleaved;
 };
 
+// A channel range of a short convolution for one token.
+struct ConvolveArgs {
+  const float* const* rows;       // [width] of n values, the oldest first
+  const float* taps;              // [width, taps_stride]
+  int64_t taps_stride, width, n;  // n: a multiple of 16
+  float* out;                     // silu of the sum
+};
+
+// One head's gated delta rule (plan.h) for some tokens of a sequence.
+struct DeltaArgs {
+  int64_t n_tokens, head_dim;  // head_dim: a multiple of 16
+  const float *q, *k, *v;      // [n_tokens, head_dim], q and k normalised, q scaled
+  const float *decays, *betas;
+  float* state;       // panels of 16 columns: [head_dim / 16][head_dim of k][16 of v]
+  const float* next;  // the state that will be worked on next, for prefetching
+  float* out;         // [n_tokens, head_dim]
+};
+
 struct FormatKernel {
   Format format;
   Multiply multiply;
@@ -77,6 +95,15 @@ struct KernelSet {
   void (*activate_gelu)(float* to, const float* x, int64_t n);
   // to = scale * (to + x)
   void (*add)(float* to, const float* x, float scale, int64_t n);
+  // out = silu(sum over m of taps[m] * rows[m])
+  void (*convolve)(const ConvolveArgs& args);
+  // x = x * scale / max(|x|, eps); n a multiple of 16
+  void (*normalise)(float* x, float eps, float scale, int64_t n);
+  void (*delta_rule)(const DeltaArgs& args);
+  // out = weight * x / sqrt(mean(x^2) + eps) * silu(gate); n a multiple of 16
+  void (*gated_norm)(const float* x, const float* weight, float eps, const float* gate, int64_t n,
+                     float* out);
+  float (*dot)(const float* a, const float* b, int64_t n);
   // index of the largest of n values, the lowest index on ties, NaN never (0 when all are)
   int64_t (*largest)(const float* values, int64_t n);
 

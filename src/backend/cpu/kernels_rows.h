@@ -33,6 +33,15 @@ SIMD_INLINE F silu(F x) {
   return times_sigmoid(x, x);
 }
 
+// g to at most 7, u to within +-7: g / (1 + e^(-1.702 g)) * (u + 1)
+SIMD_INLINE F clamped_swiglu(F g, F u) {
+  const F limit = Simd::set(7), one = Simd::set(1);
+  g = Simd::min(limit, g);
+  u = Simd::add(Simd::max(Simd::set(-7), Simd::min(limit, u)), one);
+  const F e = exponential(Simd::mul(Simd::set(-1.702f), g));
+  return Simd::mul(Simd::div(g, Simd::add(one, e)), u);
+}
+
 // x/2 (1 + tanh(u)), which is x / (1 + e^-2u), with u = sqrt(2/pi) (x + 0.044715 x^3).
 SIMD_INLINE F gelu(F x) {
   const F cubic =

@@ -9,6 +9,7 @@
 #include "backend/cpu/kernels_blocks.h"
 // blocks before theirs
 #include "backend/cpu/kernels_codes.h"
+#include "backend/cpu/kernels_delta.h"
 // and more blocks
 #include "backend/cpu/kernels_numbers.h"
 #include "backend/cpu/kernels_super.h"
@@ -49,6 +50,11 @@ constexpr KernelSet kKernels{
     .activate_silu = activate_silu,
     .activate_gelu = activate_gelu,
     .add = add,
+    .convolve = convolve,
+    .normalise = normalise,
+    .delta_rule = delta_rule,
+    .gated_norm = gated_norm,
+    .dot = dot,
     .largest = largest,
     .cache = {cache_kernels<F32Cache>(), cache_kernels<F16Cache>(), cache_kernels<Bf16Cache>()},
     .softmax = softmax,

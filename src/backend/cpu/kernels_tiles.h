@@ -26,11 +26,14 @@ SIMD_INLINE void in_tiles(int64_t at, int64_t end, Function f) {
 SIMD_INLINE void put(F sum, const Matrix& matrix, int64_t panel, const Output& output,
                      int64_t token) {
   const int64_t row = panel * kPanelRows, n = matrix.rows - row;
-  float* to = output.to + token * output.stride + row;
+  const int64_t at = output.rows ? output.rows[token] : token;
+  float* to = output.to + at * output.stride + row;
   if (matrix.bias) sum = Simd::add(sum, Simd::load(matrix.bias + row));
+  if (output.weights) sum = Simd::mul(sum, Simd::set(output.weights[token]));
   if (output.into == Into::add) sum = Simd::add(Simd::load_first(to, n), sum);
   if (output.into == Into::gate_silu) sum = Simd::mul(silu(Simd::load_first(to, n)), sum);
   if (output.into == Into::gate_gelu) sum = Simd::mul(gelu(Simd::load_first(to, n)), sum);
+  if (output.into == Into::gate_clamped) sum = clamped_swiglu(Simd::load_first(to, n), sum);
   Simd::store_first(to, sum, n);
 }
 

@@ -36,6 +36,18 @@ struct Activations {
   uint16_t* rounded = nullptr;  // [n, rounded_columns()]
 
   int64_t blocks() const { return columns / kBlockColumns; }
+  Activations from_row(int64_t row) const {
+    Activations x = *this;
+    x.values += row * columns;
+    x.codes += row * columns;
+    x.scales += row * blocks();
+    x.corners += row * blocks();
+    x.scaled_sums += row * blocks();
+    if (half_corners) x.half_corners += row * 2 * blocks();
+    x.half_sums += row * 2 * blocks();
+    if (rounded) x.rounded += row * rounded_columns();
+    return x;
+  }
   int64_t rounded_columns() const { return columns + columns % 2; }
 };
 
@@ -44,15 +56,18 @@ struct Matrix;
 
 // What becomes of y = W x + bias.
 enum class Into {
-  set,        // to = y
-  add,        // to += y
-  gate_silu,  // to = silu(to) * y
-  gate_gelu   // to = gelu(to) * y
+  set,          // to = y
+  add,          // to += y
+  gate_silu,    // to = silu(to) * y
+  gate_gelu,    // to = gelu(to) * y
+  gate_clamped  // gpt-oss, see Activation::clamped_swiglu
 };
 struct Output {
   float* to;       // to[token * stride + row of the matrix]
   int64_t stride;  // floats
   Into into;
+  const int32_t* rows = nullptr;   // [tokens] which row of `to` each token has; null: its own
+  const float* weights = nullptr;  // [tokens] with Into::add: to += weight * y; null: 1
 };
 
 // Computes panels [first, first + n) of the matrix for all tokens.

@@ -8,6 +8,7 @@
 #include "backend/cpu/handout.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/workspace.h"
+#include "backend/recurrent_states.h"
 #include "backend/sequences.h"
 #include "base/thread_pool.h"
 
@@ -17,6 +18,7 @@ struct RunState {
   const KernelSet& kernels;
   ThreadPool& pool;
   const Sequences& sequences;
+  const RecurrentStates& states;
   const BatchState& batch;
   const Cache& cache;
   const Workspace& workspace;

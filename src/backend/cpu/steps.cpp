@@ -30,29 +30,6 @@ void multiply(const Worker& w, const Matrix& matrix, const Activations& x, int64
 
 }  // namespace
 
-void Input::ask_for(const Matrix& matrix) {
-  codes = codes || reads_codes(matrix.format);
-  halves = halves || reads_half_sums(matrix.format);
-  rounded = rounded || matrix.reads_rounded;
-}
-
-Activations Input::prepare(const Worker& w, int64_t n, const int32_t* row_of) const {
-  const bool own = n * (columns + columns % 2) <= kOwnValues;
-  Activations x = own ? w.space().own : w.run.workspace.shared;
-  x.columns = columns;
-  if (!norm) x.values = from;
-  if (!halves) x.half_corners = nullptr;
-  const auto rows = own ? Range{0, n} : w.share(n);
-  for (int64_t i = rows.begin; i < rows.end; ++i) {
-    const float* row = from + (row_of ? row_of[i] : i) * columns;
-    if (norm) w.run.kernels.norm(row, norm, eps, columns, x.values + i * columns);
-    if (codes) w.run.kernels.quantize(x.values + i * columns, x, i);
-    if (rounded) w.run.kernels.round(x.values + i * columns, x, i);
-  }
-  if (!own) w.barrier();
-  return x;
-}
-
 void EmbedStep::run(const Worker& w) const {
   const auto own = w.share(w.run.batch.size());
   for (int64_t t = own.begin; t < own.end; ++t) {
@@ -175,6 +152,11 @@ void PickStep::run(const Worker& w) const {
 
 namespace {
 
+Into into_gate(Activation activation) {
+  constexpr Into kInto[] = {Into::gate_silu, Into::gate_gelu, Into::gate_clamped};
+  return kInto[static_cast<size_t>(activation)];
+}
+
 class StepCompiler {
  public:
   StepCompiler(const Plan& plan, const Weights& weights, const RunState& state)
@@ -264,19 +246,78 @@ class StepCompiler {
 
   GateUpStep step(const GateUp& s) const {
     GateUpStep out{input(s.from, s.norm), weights_.matrix(s.gate, s.gate_bias),
-                   weights_.matrix(s.up, s.up_bias), buffer(s.to),
-                   s.activation == Activation::silu ? Into::gate_silu : Into::gate_gelu};
+                   weights_.matrix(s.up, s.up_bias), buffer(s.to), into_gate(s.activation)};
     out.input.ask_for(out.gate);
     out.input.ask_for(out.up);
     return out;
   }
 
-  CompiledStep step(const Route&) const { unknown(); }
-  CompiledStep step(const ExpertGateUp&) const { unknown(); }
-  CompiledStep step(const ExpertDownAdd&) const { unknown(); }
-  [[noreturn]] void unknown() const {
-    fail("cpu: {}: expected a step that this backend knows, got {}", plan_.steps[index_].name,
-         kind_name(plan_.steps[index_].args));
+  DeltaRuleStep step(const DeltaRule& s) const {
+    DeltaRuleStep out{.rule = s, .from = buffer(s.from), .columns = columns(s.from)};
+    out.to = buffer(s.to);
+    out.taps = weights_.vector(s.conv);
+    out.a = weights_.vector(s.a);
+    out.dt_bias = weights_.vector(s.dt_bias);
+    out.norm = weights_.vector(s.norm);
+    return out;
+  }
+
+  RouteStep step(const Route& s) const {
+    const bool one = s.shared < 0 || s.norm.weight.name == s.router_norm.weight.name;
+    RouteStep out{.router_input = input(s.from, s.router_norm),
+                  .shared_input = input(s.from, s.norm),
+                  .one_input = one,
+                  .router = weights_.router(s.router, s.bias),
+                  .shared_gate = weights_.vector(s.shared_gate),
+                  .logits = buffer(s.logits),
+                  .n_logits = columns(s.logits),
+                  .gated = into_gate(s.shared_ffn.activation)};
+    out.router_input.ask_for(out.router);
+    if (s.shared < 0) return out;
+    out.gate = weights_.matrix(s.shared_ffn.gate, s.shared_ffn.gate_bias);
+    out.up = weights_.matrix(s.shared_ffn.up, s.shared_ffn.up_bias);
+    out.shared = buffer(s.shared);
+    Input& shared_input = one ? out.router_input : out.shared_input;
+    shared_input.ask_for(out.gate);
+    shared_input.ask_for(out.up);
+    return out;
+  }
+
+  ExpertGateUpStep step(const ExpertGateUp& s) const {
+    ExpertGateUpStep out{.input = input(s.from, s.norm),
+                         .logits = buffer(s.logits),
+                         .n_logits = columns(s.logits),
+                         .n_experts = s.n_experts,
+                         .n_used = s.n_used,
+                         .expert_scale = weights_.vector(s.expert_scale),
+                         .gate = weights_.experts(s.gate),
+                         .up = weights_.experts(s.up),
+                         .gated = into_gate(s.activation),
+                         .to = buffer(s.to),
+                         .chosen = buffer(s.chosen)};
+    out.input.ask_for(out.gate.first);
+    out.input.ask_for(out.up.first);
+    return out;
+  }
+
+  ExpertDownAddStep step(const ExpertDownAdd& s) const {
+    ExpertDownAddStep out{.input = {buffer(s.from), s.down.weight.columns},
+                          .chosen = buffer(s.chosen),
+                          .n_experts = s.n_experts,
+                          .n_used = s.n_used,
+                          .down = weights_.experts(s.down),
+                          .adds = s.adds,
+                          .to = buffer(s.to)};
+    out.input.ask_for(out.down.first);
+    if (s.shared < 0) return out;
+    out.shared_input = input(s.shared);
+    out.shared_down = weights_.matrix(s.shared_down, s.shared_bias);
+    out.shared_input.ask_for(out.shared_down);
+    out.shared_to = buffer(s.shared_to);
+    if (s.logits < 0) return out;
+    out.logits_stride = columns(s.logits);
+    out.shared_logits = buffer(s.logits) + out.logits_stride - 1;
+    return out;
   }
 
   HeadStep step(const Head& s) const {

@@ -7,25 +7,13 @@
 #include <vector>
 
 #include "backend/cpu/attention.h"
+#include "backend/cpu/delta_rule.h"
+#include "backend/cpu/experts.h"
+#include "backend/cpu/input.h"
 #include "backend/cpu/run_state.h"
 #include "backend/cpu/weights.h"
 
 namespace plumb::cpu {
-
-// Rows that matrices read, and what has to be done to them first.
-struct Input {
-  float* from;  // [n, columns]
-  int64_t columns;
-  const float* norm = nullptr;  // [columns] weight of an RMS norm, or null
-  float eps = 0;
-  bool codes = false;    // some matrix reads the quantised form
-  bool halves = false;   // and sums of 16 columns of it
-  bool rounded = false;  // some matrix reads the form rounded to bfloat16
-
-  void ask_for(const Matrix& matrix);
-  // Rows row_of[0..n) of `from` (row_of null: 0..n). All threads call it.
-  Activations prepare(const Worker& w, int64_t n, const int32_t* row_of = nullptr) const;
-};
 
 struct EmbedStep {
   void run(const Worker& w) const;
@@ -113,7 +101,8 @@ struct PickStep {
 };
 
 using CompiledStep =
-    std::variant<EmbedStep, ProjectStep, AttendStep, MergeStep, ProjectAddStep, AddBranchesStep,
+    std::variant<EmbedStep, ProjectStep, AttendStep, MergeStep, DeltaRuleStep, RouteStep,
+                 ExpertGateUpStep, ExpertDownAddStep, ProjectAddStep, AddBranchesStep,
                  EmbedSlicesStep, GateByStep, GateUpStep, HeadStep, PickStep>;
 
 std::vector<CompiledStep> compile_steps(const Plan& plan, const Weights& weights,

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -17,13 +18,28 @@
 
 namespace plumb::cpu {
 
+// One matrix of every expert.
+struct ExpertMatrices {
+  Matrix first;
+  int64_t stride = 0, bias_stride = 0;  // bytes, floats
+
+  Matrix of(int32_t expert) const {
+    Matrix matrix = first;
+    matrix.data += expert * stride;
+    if (matrix.bias) matrix.bias += expert * bias_stride;
+    return matrix;
+  }
+};
+
 class Weights {
  public:
-  // Only counts and places. Matrices live in panels or, all of them, in the file.
-  Weights(const Plan& plan, Lives lives);
+  // Only counts and places. Matrices live in panels or, all of them, in the file. Experts that do
+  // not fit into `room` bytes stay in the file too, those of the last layers first.
+  Weights(const Plan& plan, Lives lives, int64_t room = INT64_MAX);
 
   int64_t bytes() const { return carver_.used(); }    // that load() will take
   int64_t file_bytes() const { return file_bytes_; }  // that stay in the file
+  int64_t expert_file_bytes() const;                  // of those, experts that did not fit
   // Work space that every thread needs to pack panels of those.
   int64_t packed_bytes() const { return packed_bytes_; }
 
@@ -32,6 +48,8 @@ class Weights {
 
   // After load.
   Matrix matrix(const Tensor& weight, const Tensor& bias) const;
+  Matrix router(const Tensor& weight, const Tensor& bias) const;  // kept as f32, scaled
+  ExpertMatrices experts(const ExpertStack& stack) const;
   const float* vector(const Tensor& tensor) const;  // null for an empty tensor
 
  private:
@@ -39,10 +57,20 @@ class Weights {
   struct Place {
     const Tensor* tensor;
     int64_t at = -1;
-    int64_t panel_stride = 0;  // as in Matrix; 0: a vector
+    int64_t panel_stride = 0;  // as in Matrix; 0: values, see below
+    int64_t group_rows = 0;    // rows that fill whole panels of their own; 0: all
+    bool decoded = false;      // panels of f32, times `factor`
+    float factor = 1;
+    bool transposed = false;  // values: [columns][rows] instead of rows of whole panels
+
+    int64_t rows() const { return group_rows ? group_rows : tensor->rows; }
+    int64_t panels() const { return tensor->rows / rows() * group_panels(); }
+    int64_t group_panels() const { return (rows() + kPanelRows - 1) / kPanelRows; }
   };
   using Key = std::string_view;  // the tensor's name
 
+  void add_all(const Plan& plan);
+  void leave_experts(const Plan& plan, int64_t bytes);
   void add(const Project& step);
   void add(const Attend& step);
   void add(const ProjectAdd& step);
@@ -51,17 +79,26 @@ class Weights {
   void add(const GateBy& step);
   void add(const GateUp& step);
   void add(const Head& step);
+  void add(const DeltaRule& step);
+  void add(const Route& step);
+  void add(const ExpertGateUp& step);
+  void add(const ExpertDownAdd& step);
   void add(const auto&) {}  // steps without weights
   void add_matrix(const Tensor& tensor);
+  void add_router(const Tensor& tensor, float factor);
+  void add_stack(const ExpertStack& stack);
+  void add_transposed(const Tensor& tensor);
   void add_pair(const Tensor& a, const Tensor& b);
   void add_vector(const Tensor& tensor);
   void leave_in_file(const Tensor& tensor);
   void take(const Tensor& tensor, Place place);
   void decode(const Place& place, const CompileOptions& options);
+  void pack_decoded(const Place& place, int64_t row, int64_t n, uint8_t* panel) const;
   void pack(const Place& place, int64_t begin, int64_t end, const CompileOptions& options);
   const uint8_t* data(const Place& place) const;
 
   Lives lives_;
+  std::set<Key> left_;  // experts that did not fit
   Carver carver_;
   int64_t file_bytes_ = 0, packed_bytes_ = 0;
   std::map<Key, Place> places_;

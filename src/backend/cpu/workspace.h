@@ -19,6 +19,9 @@ inline constexpr int64_t kOwnValues = 8192;
 // partial results to merge; with more tokens there is enough to do without.
 inline constexpr int64_t kSplitTokens = 4;
 
+// Up to this many tokens every thread chooses experts for all of them: cheaper than a barrier.
+inline constexpr int64_t kOwnChoices = 4;
+
 // Rows of queries (tokens x heads of one KV head) that attention works on at once.
 inline constexpr int64_t kTileRows = 48;
 
@@ -32,6 +35,11 @@ struct Extents {
   int64_t head_dim = 0;         // rounded up to whole registers
   int64_t rows = 0;             // queries of a tile
   int64_t chunks = 0;           // of a sequence
+  int64_t expert_rows = 0;      // experts of a token
+  int64_t expert_values = 0;    // of a token's experts: rows of the down projections
+  int64_t experts = 0;
+  int64_t shared_columns = 0;  // of a shared expert's down projection
+  int64_t delta_dim = 0;       // of a head
 
   explicit Extents(const Plan& plan);
 };
@@ -67,8 +75,31 @@ struct Best {
   int32_t id;
 };
 
+// Of one key head of a gated delta net and a piece of tokens, see delta_rule.h.
+struct DeltaScratch {
+  float *q, *k, *v, *out;  // [kPagePositions, head_dim]
+  float *decays, *betas;   // [kPagePositions]
+};
+
+// Which experts the tokens of a batch use, see Grouping.
+struct ExpertScratch {
+  struct Group {
+    int32_t expert;
+    int64_t first, n;
+  };
+  float* choices;          // of a few tokens
+  float* weights;          // [max_batch * n_used]
+  int32_t *rows, *tokens;  // the same
+  int32_t* starts;         // [n_experts + 1]
+  Group* groups;           // [n_experts]
+  float* shared_weights;   // [max_batch]
+};
+
 struct WorkerSpace {
-  Activations own;  // kOwnValues
+  Activations own, own_second;  // kOwnValues
+  Activations gathered;         // [max_batch, columns], where there are experts
+  DeltaScratch delta;
+  ExpertScratch experts;
   Scratch matrix;
   AttentionScratch attention;
   Best* best;  // [max_logits] of this thread's part of the vocabulary
@@ -76,7 +107,8 @@ struct WorkerSpace {
 
 struct Workspace {
   std::vector<float*> buffers;  // [buffer][max rows, columns]
-  Activations shared;           // [max_batch, columns]
+  Activations shared;           // [max_batch, columns], or as many values
+  Activations shared_second;    // where there are shared experts
   Partials partials;
   std::vector<WorkerSpace> workers;
 };

@@ -24,7 +24,7 @@ int64_t widest_attention(const Plan& plan) {
 }  // namespace
 
 ReferenceExecutable::ReferenceExecutable(const Plan& plan)
-    : plan_(plan), sequences_(plan), cache_(cache_bytes(plan)) {
+    : plan_(plan), sequences_(plan), states_(plan), cache_(cache_bytes(plan)) {
   for (const Buffer& b : plan.buffers) {
     const int64_t rows = b.rows == Rows::token ? plan.options.max_batch : plan.options.max_logits;
     buffers_.emplace_back(static_cast<size_t>(rows * b.columns));
@@ -47,15 +47,31 @@ bool ReferenceExecutable::run(const Batch& batch) {
   for (size_t i = 0; i < plan_.steps.size() && !stopped(); ++i) run_step(i);
   end();
   const bool done = !stopped();
-  if (!done) sequences_.give_back(batch);
+  if (!done) {
+    sequences_.give_back(batch);
+    states_.give_back();
+  }
   return done;
+}
+
+int64_t ReferenceExecutable::truncate(int slot, int64_t n_positions) {
+  n_positions = states_.truncate(slot, length(slot), n_positions);
+  sequences_.truncate(slot, n_positions);
+  return n_positions;
+}
+
+int64_t ReferenceExecutable::copy_prefix(int from, int to, int64_t n_positions) {
+  n_positions = states_.copy_prefix(from, length(from), to, n_positions);
+  sequences_.copy_prefix(from, to, n_positions);
+  return n_positions;
 }
 
 void ReferenceExecutable::begin(const Batch& batch) {
   for (const auto& copy : sequences_.extend(batch))
     std::memcpy(cache_.data() + copy.to * page_bytes_, cache_.data() + copy.from * page_bytes_,
                 static_cast<size_t>(page_bytes_));
-  stop_ = batch.stop;
+  states_.begin(batch);
+  stop_ = states_.can_give_up() ? batch.stop : nullptr;
   tokens_.assign(batch.tokens.begin(), batch.tokens.end());
   positions_.assign(batch.positions.begin(), batch.positions.end());
   slots_.assign(batch.slots.begin(), batch.slots.end());

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/recurrent_states.h"
 #include "backend/reference/math.h"
 #include "backend/sequences.h"
 #include "base/memory.h"
@@ -18,10 +19,8 @@ class ReferenceExecutable final : public Executable {
   std::span<const float> logits(int64_t row) const override;
   int32_t picked(int64_t row) const override;
   int64_t length(int slot) const override { return sequences_.length(slot); }
-  void truncate(int slot, int64_t n_positions) override { sequences_.truncate(slot, n_positions); }
-  void copy_prefix(int from, int to, int64_t n_positions) override {
-    sequences_.copy_prefix(from, to, n_positions);
-  }
+  int64_t truncate(int slot, int64_t n_positions) override;
+  int64_t copy_prefix(int from, int to, int64_t n_positions) override;
   void watch(StepTimes* times) override;
   void begin(const Batch& batch) override;
   void run_step(size_t step) override;
@@ -35,6 +34,7 @@ class ReferenceExecutable final : public Executable {
   void step(const Project& s);
   void step(const Attend& s);
   void step(const MergePartials& s);
+  void step(const DeltaRule& s);
   void step(const ProjectAdd& s);
   void step(const AddBranches& s);
   void step(const EmbedSlices& s);
@@ -52,6 +52,13 @@ class ReferenceExecutable final : public Executable {
   float* row(BufferId id, int64_t index) {
     return buffers_[static_cast<size_t>(id)].data() + index * columns(id);
   }
+  std::vector<float> convolve(const DeltaRule& s, std::span<const float> taps, const float* in,
+                              float* state) const;
+  struct HeadInput {
+    const float *q, *k, *v;  // [head_dim]
+    double decay, beta;
+  };
+  void update_head(const DeltaRule& s, const HeadInput& in, float* state, float* out) const;
   // to[t] = activation(gate.first x[t] + gate.second, up.first x[t] + up.second) for n rows
   using Biased = std::pair<const Tensor&, const Tensor&>;
   struct RowsOut {
@@ -68,6 +75,7 @@ class ReferenceExecutable final : public Executable {
   const Plan& plan_;
   StepTimes* times_ = nullptr;  // null: nobody watches
   Sequences sequences_;
+  RecurrentStates states_;
   std::vector<std::vector<float>> buffers_;  // [buffer][rows, columns]
   AnonymousMemory cache_;              // [page][layer][K, V][n_kv_heads, kPagePositions, head_dim]
   std::vector<int64_t> layer_offset_;  // of a layer's K in a page, bytes

@@ -12,6 +12,7 @@ class ReferenceBackend final : public Backend {
   Memory memory(const Plan& plan) const override {
     return {.weights = weight_bytes(plan),
             .kv = cache_bytes(plan),
+            .state = state_bytes(plan),
             .scratch = reference::ReferenceExecutable::scratch_bytes(plan)};
   }
 

@@ -1,0 +1,87 @@
+// plumb_write_model: random models with the shapes of published ones, or tiny.
+//
+//   plumb_write_model --list
+//   plumb_write_model SHAPE OUT.gguf [--type T] [--tensor-type REGEX=T]... [--seed N] [--sparse]
+//
+// --type is the format of matrices (default F32); --tensor-type that of tensors whose names match a
+// regular expression, the last one that matches. Rows that do not hold whole blocks become Q8_0 or
+// F32. --sparse writes a hole in place of matrices: the whole header, no room on the disk; such a
+// file is for `plumb plan` and `plumb info`. Without it all weights are made in memory: tiny
+// shapes.
+
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include "base/error.h"
+#include "support/model_shapes.h"
+
+namespace plumb {
+namespace {
+
+Format format_named(std::string_view name) {
+  for (const FormatInfo& info : all_formats())
+    if (info.name == name && info.decode) return info.format;
+  fail("{}: expected the name of a format, as Q4_K", name);
+}
+
+void list() {
+  for (const test::ModelShape& s : test::model_shapes())
+    std::printf("%-22s %-10s %lld layers, width %lld\n", s.name.c_str(), s.architecture.c_str(),
+                static_cast<long long>(s.n_layers), static_cast<long long>(s.n_embd));
+}
+
+struct Options {
+  std::string shape, path;
+  test::WeightTypes types;
+  uint64_t seed = 1;
+  bool sparse = false;
+};
+
+Options parse(const std::vector<std::string>& words) {
+  Options options;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const auto value = [&]() -> const std::string& {
+      if (i + 1 == words.size()) fail("{}: expected a value", words[i]);
+      return words[++i];
+    };
+    if (words[i] == "--sparse") {
+      options.sparse = true;
+    } else if (words[i] == "--seed") {
+      options.seed = std::strtoull(value().c_str(), nullptr, 10);
+    } else if (words[i] == "--type") {
+      options.types.matrices = format_named(value());
+    } else if (words[i] == "--tensor-type") {
+      const std::string& rule = value();
+      const size_t at = rule.rfind('=');
+      if (at == std::string::npos) fail("--tensor-type: expected REGEX=FORMAT, got {}", rule);
+      options.types.rules.emplace_back(rule.substr(0, at), format_named(rule.substr(at + 1)));
+    } else {
+      (options.shape.empty() ? options.shape : options.path) = words[i];
+    }
+  }
+  if (options.path.empty()) fail("usage: plumb_write_model SHAPE OUT.gguf [options], or --list");
+  return options;
+}
+
+void run(const std::vector<std::string>& words) {
+  if (words == std::vector<std::string>{"--list"}) return list();
+  const Options options = parse(words);
+  for (const test::ModelShape& shape : test::model_shapes())
+    if (shape.name == options.shape)
+      return test::random_model(shape, options.types, options.seed, options.sparse)
+          .write(options.path);
+  fail("{}: expected a shape of --list", options.shape);
+}
+
+}  // namespace
+}  // namespace plumb
+
+int main(int argc, char** argv) {
+  try {
+    plumb::run({argv + 1, argv + argc});
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "plumb_write_model: %s\n", e.what());
+    return 2;
+  }
+}
