@@ -135,11 +135,13 @@ int64_t rows_of(const Step& step, const Plan& plan, const ProfileOptions& option
   return logits_only ? 1 : options.n_tokens;
 }
 
-// Weights and the cache, however many tokens of the batch meet them; activations stay in the
-// processor's own caches.
+// Weights, recurrent states and the cache, however many tokens of the batch meet them; activations
+// stay in the processor's own caches.
 int64_t memory_bytes(const Cost& cost, int64_t n_tokens, int64_t depth) {
   const int64_t positions = std::min(Cost::seen(n_tokens, depth, cost.window), depth + n_tokens);
-  return cost.weight_bytes + positions * cost.read_per_position;
+  const int64_t experts = std::min(n_tokens * cost.n_used, cost.n_experts);
+  return cost.weight_bytes + experts * cost.expert_bytes + cost.state_bytes +
+         positions * cost.read_per_position;
 }
 
 // What the machine needs for a step, by what it needs longest for.

@@ -58,10 +58,23 @@ double cached_bytes_one_by_one(const Plan& plan, int64_t n_tokens, int64_t depth
   return bytes;
 }
 
+// What a batch of n tokens reads beyond a batch of one: the experts that one token does not use.
+double more_expert_bytes(const Plan& plan, int64_t n_tokens) {
+  double bytes = 0;
+  for (const Step& step : plan.steps) {
+    const Cost& cost = step.cost;
+    const int64_t experts = std::min(n_tokens * cost.n_used, cost.n_experts) - cost.n_used;
+    bytes += static_cast<double>(experts) * static_cast<double>(cost.expert_bytes);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 Work work_of(const Plan& plan, const BenchTest& test, int64_t n_batch, bool all_logits) {
-  const auto weights = static_cast<double>(weight_bytes_per_token(plan));
+  // Every batch reads and writes the states of recurrent layers.
+  const auto weights = static_cast<double>(weight_bytes_per_token(plan)) +
+                       2 * static_cast<double>(plan.states.bytes());
   Work work;
   int64_t depth = test.n_depth;
   for (int64_t fed = 0; fed < test.n_prompt;) {
@@ -72,7 +85,7 @@ Work work_of(const Plan& plan, const BenchTest& test, int64_t n_batch, bool all_
       const int64_t n_logits = all_logits ? n : done == piece ? 1 : 0;
       work.prompt_macs += multiply_adds(plan, n, depth, n_logits);
       depth += n;
-      work.prompt_bytes += weights + cached_bytes(plan, n, depth);
+      work.prompt_bytes += weights + more_expert_bytes(plan, n) + cached_bytes(plan, n, depth);
     }
     fed += piece;
   }

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "support/tiny_engine.h"
+#include "support/shape_engine.h"
 
 namespace plumb::test {
 namespace {
@@ -28,6 +28,26 @@ TEST(Work, PromptsReadWeightsOncePerBatch) {
   EXPECT_EQ(bytes(96, 512), weights + 96 * position);
   EXPECT_EQ(bytes(100, 512), 2 * weights + (96 + 100) * position);
   EXPECT_EQ(bytes(100, 50), 2 * weights + (50 + 100) * position);
+}
+
+// States are read and written by every batch; more tokens choose more experts, at most all.
+TEST(Work, StatesAndExpertsCountAsTheyAreRead) {
+  const ShapePlan tiny(model_shape("tiny-qwen35moe"), {}, {.n_positions = 128, .max_batch = 96});
+  const auto once = static_cast<double>(weight_bytes_per_token(tiny.plan)) +
+                    2 * static_cast<double>(tiny.plan.states.bytes());
+  const auto position = static_cast<double>(tiny.plan.cache.bytes_per_position());
+  EXPECT_EQ(work_of(tiny.plan, {.n_prompt = 0, .n_gen = 2, .n_depth = 0}, 96).gen_bytes,
+            2 * once + 3 * position);
+  double experts = 0;  // all of them, 4 of 16 being a token's
+  for (const Step& step : tiny.plan.steps)
+    experts += 16 * static_cast<double>(step.cost.expert_bytes);
+  const auto prompt = [&](int64_t n) {
+    return work_of(tiny.plan, {.n_prompt = n, .n_gen = 0, .n_depth = 0}, 96).prompt_bytes -
+           static_cast<double>(n) * position;
+  };
+  EXPECT_EQ(prompt(1), once);
+  EXPECT_EQ(prompt(2), once + experts / 4);
+  EXPECT_EQ(prompt(96), once + experts * 3 / 4);
 }
 
 TEST(Work, MultiplyAddsAreThePlans) {
