@@ -113,6 +113,20 @@ int64_t left_out_parameters(const gguf::File& file, const ModelDesc& model) {
   return parameters(file) - read;
 }
 
+// What the cache grows by, and what layers with a window hold at most of one sequence.
+ordered_json cache_json(const Plan& plan) {
+  int64_t per_position = 0, windows = 0;
+  for (const CacheLayer& layer : plan.cache.layers) {
+    const int64_t bytes = plan.cache.bytes_per_position(layer);
+    if (layer.window == 0)
+      per_position = saturating_add(per_position, bytes);
+    else
+      windows = saturating_add(windows, saturating_mul(bytes, layer.window));
+  }
+  return {{"bytes_per_1000_positions", saturating_mul(1000, per_position)},
+          {"window_bytes", windows}};
+}
+
 // What could be read of a file, and what kept the rest from being read.
 struct FileFacts {
   ordered_json json;
@@ -126,6 +140,7 @@ void add_model(const gguf::File& file, const ModelDesc& model, const ModelOption
   const Plan plan = compile(model, with_defaults(engine.plan, model));
   const auto backend = make_backend(engine.backend);
   json["layers"] = layers_json(model);
+  json["cache"] = cache_json(plan);
   json["context"] = plan.options.n_positions;
   json["backend"] = backend->name();
   json["memory"] = to_json(backend->memory(plan));
@@ -159,6 +174,7 @@ FileFacts facts_of(const gguf::File& file, const ModelOptions& options) {
       {"context_length", metadata.integer_or(architecture + ".context_length", 0, 0, INT64_MAX)},
       {"vocabulary_only", !has_weights},
       {"layers", ordered_json::object()},
+      {"cache", nullptr},
       {"formats", bytes_by_format(file)},
       {"vocabulary", nullptr},
       {"context", 0},
@@ -217,6 +233,12 @@ std::string file_text(const gguf::File& file, const FileFacts& all) {
                printable(facts["architecture"].get<std::string>()));
   out += to_text(*all.model);
   const ordered_json& m = facts["memory"];
+  const ordered_json& cache = facts["cache"];
+  out +=
+      fmt::format("cache        {} per 1,000 positions", bytes(cache["bytes_per_1000_positions"]));
+  if (cache["window_bytes"] > 0)
+    out += fmt::format(", and at most {} for layers with a window", bytes(cache["window_bytes"]));
+  out += "\n";
   out += fmt::format(
       "memory       {} at {} positions, backend {}: weights {}, cache {}, state {}, scratch {}{}\n",
       bytes(m["total"]), facts["context"].get<int64_t>(), facts["backend"].get<std::string>(),

@@ -47,8 +47,9 @@ class Executable {
 
   virtual int64_t length(int slot) const = 0;  // positions held
   // Forgets all from n_positions on; `to` becomes the first n positions of `from`. Recurrent layers
-  // can only go back to what they keep (recurrent_states.h): returned is the length that the
-  // sequence has now, n_positions or less.
+  // can only go back to what they keep (recurrent_states.h), layers with a window to where they
+  // hold what the next token sees (sequences.h): returned is the length that the sequence has now,
+  // n_positions or less.
   virtual int64_t truncate(int slot, int64_t n_positions) = 0;
   virtual int64_t copy_prefix(int from, int to, int64_t n_positions) = 0;
 

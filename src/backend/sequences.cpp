@@ -13,12 +13,19 @@ Sequences::Sequences(const Plan& plan)
       n_vocab_(plan.n_vocab),
       sequences_(static_cast<size_t>(plan.options.n_sequences)),
       lengths_(sequences_.size()) {
-  const auto n_pages = static_cast<size_t>(cache_pages(plan.options));
-  users_.assign(n_pages, 0);
-  free_.reserve(n_pages);
-  for (size_t i = n_pages; i-- > 0;) free_.push_back(static_cast<int32_t>(i));
-  copies_.reserve(sequences_.size());
-  for (Sequence& s : sequences_) s.pages.reserve(n_pages / sequences_.size());
+  for (const CachePool& layout : cache_pools(plan)) {
+    Pool& pool = pools_.emplace_back(Pool{layout, {}, {}});
+    const auto n_pages = static_cast<size_t>(pages_of(layout, plan.options));
+    pool.users.assign(n_pages, 0);
+    pool.free.reserve(n_pages);
+    for (size_t i = n_pages; i-- > 0;) pool.free.push_back(static_cast<int32_t>(i));
+  }
+  copies_.reserve(sequences_.size() * pools_.size());
+  const int64_t most = (n_positions_ + kPagePositions - 1) / kPagePositions;
+  for (Sequence& s : sequences_) {
+    s.lists.resize(pools_.size());
+    for (PageList& list : s.lists) list.pages.reserve(static_cast<size_t>(most));
+  }
 }
 
 const Sequences::Sequence& Sequences::at(int slot) const {
@@ -27,20 +34,20 @@ const Sequences::Sequence& Sequences::at(int slot) const {
   return sequences_[static_cast<size_t>(slot)];
 }
 
-std::span<const int32_t> Sequences::pages(int slot) const {
-  return at(slot).pages;
+std::span<const int32_t> Sequences::pages(int slot, int pool) const {
+  return at(slot).lists[static_cast<size_t>(pool)].pages;
 }
 
-int32_t Sequences::take_page() {
-  CHECK(!free_.empty(), "every sequence has its share of pages");
-  const int32_t page = free_.back();
-  free_.pop_back();
-  users_[static_cast<size_t>(page)] = 1;
+int32_t Sequences::Pool::take() {
+  CHECK(!free.empty(), "every sequence has its share of pages");
+  const int32_t page = free.back();
+  free.pop_back();
+  users[static_cast<size_t>(page)] = 1;
   return page;
 }
 
-void Sequences::drop_page(int32_t page) {
-  if (--users_[static_cast<size_t>(page)] == 0) free_.push_back(page);
+void Sequences::Pool::drop(int32_t page) {
+  if (page >= 0 && --users[static_cast<size_t>(page)] == 0) free.push_back(page);
 }
 
 void Sequences::check(const Batch& batch) {
@@ -77,51 +84,87 @@ std::span<const Sequences::PageCopy> Sequences::extend(const Batch& batch) {
   check(batch);
   copies_.clear();
   for (size_t s = 0; s < sequences_.size(); ++s) {
-    Sequence& sequence = sequences_[s];
-    if (lengths_[s] == sequence.length) continue;
-    const bool writes_into_last = sequence.length % kPagePositions != 0;
-    if (writes_into_last && users_[static_cast<size_t>(sequence.pages.back())] > 1) {
-      const int32_t shared = sequence.pages.back();
-      sequence.pages.back() = take_page();
-      drop_page(shared);
-      copies_.push_back({shared, sequence.pages.back()});
-    }
-    while (static_cast<int64_t>(sequence.pages.size()) * kPagePositions < lengths_[s])
-      sequence.pages.push_back(take_page());
-    sequence.length = lengths_[s];
+    if (lengths_[s] == sequences_[s].length) continue;
+    for (size_t p = 0; p < pools_.size(); ++p)
+      extend(static_cast<int>(p), sequences_[s], lengths_[s]);
+    sequences_[s].length = lengths_[s];
   }
   return copies_;
+}
+
+// What a window drops here it cannot reach again: the pool's share of pages holds all that the
+// batch's tokens see.
+void Sequences::extend(int index, Sequence& sequence, int64_t length) {
+  Pool& pool = pools_[static_cast<size_t>(index)];
+  PageList& list = sequence.lists[static_cast<size_t>(index)];
+  const auto n_pages = static_cast<size_t>((length + kPagePositions - 1) / kPagePositions);
+  for (; static_cast<int64_t>(n_pages - list.first) > pool.layout.sequence_pages; ++list.first) {
+    pool.drop(list.pages[list.first]);
+    list.pages[list.first] = -1;
+  }
+  const bool writes_into_last = sequence.length % kPagePositions != 0;
+  if (writes_into_last && pool.users[static_cast<size_t>(list.pages.back())] > 1) {
+    const int32_t shared = list.pages.back();
+    list.pages.back() = pool.take();
+    pool.drop(shared);
+    copies_.push_back({index, shared, list.pages.back()});
+  }
+  while (list.pages.size() < n_pages) list.pages.push_back(pool.take());
 }
 
 void Sequences::give_back(const Batch& batch) {
   for (size_t i = batch.tokens.size(); i-- > 0;) truncate(batch.slots[i], batch.positions[i]);
 }
 
-void Sequences::truncate(int slot, int64_t n_positions) {
-  CHECK(n_positions >= 0 && n_positions <= length(slot), "truncate to {} of {}", n_positions,
-        length(slot));
-  Sequence& sequence = sequences_[static_cast<size_t>(slot)];
-  sequence.length = n_positions;
-  while (static_cast<int64_t>(sequence.pages.size()) * kPagePositions >=
-         n_positions + kPagePositions) {
-    drop_page(sequence.pages.back());
-    sequence.pages.pop_back();
+int64_t Sequences::reachable(int slot, int64_t n_positions) const {
+  for (size_t p = 0; p < pools_.size(); ++p) {
+    const auto dropped = static_cast<int64_t>(at(slot).lists[p].first) * kPagePositions;
+    const int64_t window = pools_[p].layout.window;
+    if (dropped > 0 && n_positions - window + 1 < dropped) return 0;
   }
+  return n_positions;
 }
 
-void Sequences::copy_prefix(int from, int to, int64_t n_positions) {
+int64_t Sequences::truncate(int slot, int64_t n_positions) {
+  CHECK(n_positions >= 0 && n_positions <= length(slot), "truncate to {} of {}", n_positions,
+        length(slot));
+  CHECK(reachable(slot, n_positions) == n_positions, "truncate to {}, which a window has dropped",
+        n_positions);
+  Sequence& sequence = sequences_[static_cast<size_t>(slot)];
+  sequence.length = n_positions;
+  for (size_t p = 0; p < pools_.size(); ++p) {
+    PageList& list = sequence.lists[p];
+    while (static_cast<int64_t>(list.pages.size()) * kPagePositions >=
+           n_positions + kPagePositions) {
+      pools_[p].drop(list.pages.back());
+      list.pages.pop_back();
+    }
+    list.first = std::min(list.first, list.pages.size());
+  }
+  return n_positions;
+}
+
+int64_t Sequences::copy_prefix(int from, int to, int64_t n_positions) {
   CHECK(n_positions >= 0 && n_positions <= length(from), "prefix {} of {}", n_positions,
         length(from));
   if (from == to) return truncate(to, n_positions);
+  CHECK(reachable(from, n_positions) == n_positions, "prefix {}, which a window has dropped",
+        n_positions);
   truncate(to, 0);
   Sequence& target = sequences_[static_cast<size_t>(to)];
   const auto n_pages = static_cast<size_t>((n_positions + kPagePositions - 1) / kPagePositions);
-  for (size_t i = 0; i < n_pages; ++i) {
-    const int32_t page = at(from).pages[i];
-    ++users_[static_cast<size_t>(page)];
-    target.pages.push_back(page);
+  for (size_t p = 0; p < pools_.size(); ++p) {
+    const PageList& source = at(from).lists[p];
+    PageList& list = target.lists[p];
+    for (size_t i = 0; i < n_pages; ++i) {
+      const int32_t page = source.pages[i];
+      if (page >= 0) ++pools_[p].users[static_cast<size_t>(page)];
+      list.pages.push_back(page);
+    }
+    list.first = std::min(source.first, n_pages);
   }
   target.length = n_positions;
+  return n_positions;
 }
 
 }  // namespace plumb

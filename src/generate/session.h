@@ -27,7 +27,8 @@ class Session {
 
   std::span<const int32_t> ids() const { return ids_; }
   int64_t room() const;  // positions left
-  // Returns the ids still held: n, or fewer where recurrent layers keep no state of that position.
+  // Returns the ids still held: n, or fewer where layers keep no state, or have dropped what that
+  // position sees.
   int64_t truncate(int64_t n_positions);
   // Truncates to the longest common prefix with ids, but leaves at least one id to feed; returns
   // how much of it is still held.

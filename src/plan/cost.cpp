@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "plan/cache_pools.h"
+
 namespace plumb {
 namespace {
 
@@ -315,14 +317,15 @@ int64_t CacheLayout::bytes_per_position() const {
   return bytes;
 }
 
-int64_t cache_pages(const PlanOptions& options) {
-  return saturating_mul(options.n_sequences,
-                        (options.n_positions + kPagePositions - 1) / kPagePositions);
-}
-
 int64_t cache_bytes(const Plan& plan) {
-  return saturating_mul(saturating_mul(cache_pages(plan.options), kPagePositions),
-                        plan.cache.bytes_per_position());
+  const std::vector<CachePool> pools = cache_pools(plan);
+  int64_t bytes = 0;
+  for (const CacheLayer& layer : plan.cache.layers) {
+    const int64_t pages = pages_of(pools[static_cast<size_t>(pool_of(pools, layer))], plan.options);
+    const int64_t page = saturating_mul(kPagePositions, plan.cache.bytes_per_position(layer));
+    bytes = saturating_add(bytes, saturating_mul(pages, page));
+  }
+  return bytes;
 }
 
 int64_t StateLayout::bytes() const {

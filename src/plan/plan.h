@@ -333,7 +333,6 @@ struct Memory {
   int64_t total() const;
   Memory operator+(const Memory& other) const;
 };
-int64_t cache_pages(const PlanOptions& options);  // pages of all sequences
 int64_t cache_bytes(const Plan& plan);
 int64_t state_bytes(const Plan& plan);   // of all sequences, with the earlier ones that are kept
 int64_t buffer_bytes(const Plan& plan);  // all buffers at the largest batch

@@ -245,5 +245,64 @@ TEST(ReferenceVariants, TokensBeforeTheWindowAreNotSeen) {
   }
 }
 
+// Small batches, so that pages leave the window and are used again.
+constexpr PlanOptions kNarrow{.cache_k = Format::f32,
+                              .cache_v = Format::f32,
+                              .n_positions = 300,
+                              .n_sequences = 2,
+                              .max_batch = 16,
+                              .max_logits = 16};
+
+// Every other layer slides.
+void slide_in_turns(Variant& v, int64_t window) {
+  v.model([&](ModelDesc& d) { std::get<Attention>(d.layers[0].mixer).window = window; });
+}
+
+TEST(Windows, ForgottenPagesChangeNothing) {
+  Variant roomy, narrow;
+  slide_in_turns(roomy, 20);
+  slide_in_turns(narrow, 20);
+  const auto ids = some_ids(290, roomy.n_vocab()), other = some_ids(290, roomy.n_vocab(), 3);
+  const std::vector<size_t> sizes(300, 7);
+  for (const auto& backend : {make_reference_backend(), make_cpu_backend(2, "")}) {
+    const auto all = backend->compile(roomy.plan()), few = backend->compile(narrow.plan(kNarrow));
+    const auto of_ids = in_batches(*few, ids, sizes, 0),
+               of_other = in_batches(*few, other, sizes, 1);
+    EXPECT_TRUE(same_bits(of_ids, in_batches(*all, ids, sizes, 0)));
+    EXPECT_TRUE(same_bits(of_other, in_batches(*all, other, sizes, 1)));
+  }
+}
+
+TEST(Windows, CutBackAsFarAsTheyReach) {
+  Variant v;
+  slide_in_turns(v, 20);
+  const auto ids = some_ids(290, v.n_vocab());
+  const std::vector<size_t> sizes(300, 16);
+  for (const auto& backend : {make_reference_backend(), make_cpu_backend(2, "")}) {
+    const auto used = backend->compile(v.plan(kNarrow)), fresh = backend->compile(v.plan(kNarrow));
+    in_batches(*used, ids, sizes);
+    EXPECT_EQ(used->truncate(0, 280), 280);
+    in_batches(*fresh, std::span(ids).first(280), sizes);
+    const auto rest = std::span(ids).subspan(270, 16);
+    const auto expected = feed(*fresh, rest);
+    EXPECT_TRUE(same_bits(feed(*used, rest), expected));
+    EXPECT_EQ(fresh->copy_prefix(0, 1, 280), 280);
+    EXPECT_TRUE(same_bits(feed(*fresh, rest, 1), expected));
+    EXPECT_EQ(used->truncate(0, 100), 0);  // forgotten: from the beginning
+    EXPECT_EQ(used->length(0), 0);
+    EXPECT_EQ(used->copy_prefix(0, 1, 0), 0);
+  }
+}
+
+TEST(Windows, CountTheirShareOfTheCache) {
+  Variant v;
+  slide_in_turns(v, 20);
+  const Plan& plan = v.plan(kNarrow);
+  const int64_t layer = 2 * 2 * 16 * 4 * kPagePositions;  // a page: K and V of 2 heads of 16, f32
+  EXPECT_EQ(cache_bytes(plan), 2 * (2 + 5) * layer);  // 2 pages for 20 + 16 positions, 5 for 300
+  EXPECT_EQ(make_cpu_backend(1, "")->memory(plan).kv, cache_bytes(plan));
+  EXPECT_EQ(make_reference_backend()->memory(plan).kv, cache_bytes(plan));
+}
+
 }  // namespace
 }  // namespace plumb

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "plan/cache_pools.h"
 
 namespace plumb::cpu {
 namespace {
@@ -70,6 +71,7 @@ AttendStep::AttendStep(const Attend& a, const Plan& plan, const RunState& state,
       window_(a.window),
       logit_cap_(a.logit_cap),
       layer_(a.cache_layer),
+      pool_(pool_of(cache_pools(plan), plan.cache.layers[static_cast<size_t>(a.cache_layer)])),
       k_(cache_kernels(state.kernels, plan.cache.k)),
       v_(cache_kernels(state.kernels, plan.cache.v)),
       f32_(cache_kernels(state.kernels, Format::f32)),
@@ -160,7 +162,7 @@ void AttendStep::append(const Worker& w, int32_t token, int64_t kv_head) const {
   const AttentionScratch& s = w.space().attention;
   const auto at = static_cast<size_t>(token);
   const int64_t offset = batch.positions[at] % kPagePositions;
-  const int32_t page = w.run.sequences.page(batch.slots[at], batch.positions[at]);
+  const int32_t page = w.run.sequences.page(batch.slots[at], batch.positions[at], pool_);
   const float* heads = qkv_ + token * qkv_columns_ + kv_head * head_dim_;
   const auto normed = [&](const float* head, const float* weight) -> const float* {
     if (!weight) return head;
@@ -225,8 +227,9 @@ AttendStep::Rows AttendStep::attend_chunk(const Worker& w, const Tile& tile, int
   const int64_t first = rows.begin, n = rows.end - first;
   const int64_t first_page = s.hidden[first] / kPagePositions,
                 end_page = (s.seen[rows.end - 1] + kPagePositions - 1) / kPagePositions;
-  const std::span<const int32_t> pages = w.run.sequences.pages(tile.slot).subspan(
-      static_cast<size_t>(chunk * kChunkPositions / kPagePositions));
+  const std::span<const int32_t> pages =
+      w.run.sequences.pages(tile.slot, pool_)
+          .subspan(static_cast<size_t>(chunk * kChunkPositions / kPagePositions));
   const auto k = [&](int64_t p) -> const void* {
     return w.run.cache.k(layer_, pages[static_cast<size_t>(p)], tile.kv_head);
   };

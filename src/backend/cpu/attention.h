@@ -91,7 +91,7 @@ struct AttendStep {
   bool appends_;
   int64_t window_;  // 0: all
   float logit_cap_;
-  int layer_;
+  int layer_, pool_;
   KernelSet::CacheKernels k_, v_, f32_;
   int64_t tile_tokens_;
   FinishHead finish_;

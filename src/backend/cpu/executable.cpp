@@ -96,13 +96,14 @@ bool CpuExecutable::run(const Batch& batch) {
 }
 
 int64_t CpuExecutable::truncate(int slot, int64_t n_positions) {
-  n_positions = states_.truncate(slot, length(slot), n_positions);
+  n_positions = states_.truncate(slot, length(slot), sequences_.reachable(slot, n_positions));
   sequences_.truncate(slot, n_positions);
   return n_positions;
 }
 
 int64_t CpuExecutable::copy_prefix(int from, int to, int64_t n_positions) {
-  n_positions = states_.copy_prefix(from, length(from), to, n_positions);
+  n_positions =
+      states_.copy_prefix(from, length(from), to, sequences_.reachable(from, n_positions));
   sequences_.copy_prefix(from, to, n_positions);
   return n_positions;
 }
@@ -122,7 +123,7 @@ void CpuExecutable::watch(StepTimes* times) {
 }
 
 void CpuExecutable::begin(const Batch& batch) {
-  for (const auto& copy : sequences_.extend(batch)) cache_.copy_page(copy.from, copy.to);
+  for (const auto& copy : sequences_.extend(batch)) cache_.copy_page(copy.pool, copy.from, copy.to);
   states_.begin(batch);
   batch_.set(batch);
 }

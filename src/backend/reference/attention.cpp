@@ -24,8 +24,9 @@ std::vector<float> turned(const Rope& rope, const Norm& norm, int64_t position, 
 uint8_t* ReferenceExecutable::cached(const Attend& s, bool is_v, int32_t page, int64_t kv_head,
                                      int64_t offset) {
   const Format format = is_v ? plan_.cache.v : plan_.cache.k;
-  uint8_t* base =
-      cache_.data() + page * page_bytes_ + layer_offset_[static_cast<size_t>(s.cache_layer)];
+  const PoolPlace& pool = pools_[static_cast<size_t>(pool_of(s))];
+  uint8_t* base = cache_.data() + pool.at + page * pool.page_bytes +
+                  layer_offset_[static_cast<size_t>(s.cache_layer)];
   if (is_v) base += format_bytes(plan_.cache.k, s.n_kv_heads * kPagePositions * s.head_dim);
   return base + format_bytes(format, (kv_head * kPagePositions + offset) * s.head_dim);
 }
@@ -33,7 +34,7 @@ uint8_t* ReferenceExecutable::cached(const Attend& s, bool is_v, int32_t page, i
 void ReferenceExecutable::append_to_cache(const Attend& s, int64_t token) {
   const int64_t position = positions_[static_cast<size_t>(token)];
   const int64_t offset = position % kPagePositions;
-  const int32_t page = sequences_.page(slots_[static_cast<size_t>(token)], position);
+  const int32_t page = sequences_.page(slots_[static_cast<size_t>(token)], position, pool_of(s));
   const std::vector<float> ones(static_cast<size_t>(s.head_dim), 1.0f);
   for (int64_t g = 0; g < s.n_kv_heads; ++g) {
     const float* heads = row(s.qkv, token) + g * s.head_dim;
@@ -57,7 +58,8 @@ void ReferenceExecutable::attend_head(const Attend& s, int64_t token, int64_t he
       turned(s.rope, s.q_norm, position, row(s.qkv, token) + head * s.q_stride(), s.head_dim);
   std::vector<float> cached_row(static_cast<size_t>(s.head_dim));
   const auto read = [&](bool is_v, int64_t p) {
-    const uint8_t* from = cached(s, is_v, sequences_.page(slot, p), kv_head, p % kPagePositions);
+    const uint8_t* from =
+        cached(s, is_v, sequences_.page(slot, p, pool_of(s)), kv_head, p % kPagePositions);
     format_info(is_v ? plan_.cache.v : plan_.cache.k).decode(from, cached_row.data(), s.head_dim);
   };
   std::vector<double> weights;

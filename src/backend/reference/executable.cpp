@@ -8,6 +8,7 @@
 
 #include "backend/reference/math.h"
 #include "base/error.h"
+#include "plan/cache_pools.h"
 
 namespace plumb::reference {
 namespace {
@@ -29,11 +30,17 @@ ReferenceExecutable::ReferenceExecutable(const Plan& plan)
     const int64_t rows = b.rows == Rows::token ? plan.options.max_batch : plan.options.max_logits;
     buffers_.emplace_back(static_cast<size_t>(rows * b.columns));
   }
+  const std::vector<CachePool> pools = cache_pools(plan);
+  pools_.resize(pools.size());
   for (const CacheLayer& layer : plan.cache.layers) {
-    layer_offset_.push_back(page_bytes_);
-    const int64_t values = layer.n_kv_heads * layer.head_dim * kPagePositions;
-    page_bytes_ += format_bytes(plan.cache.k, values) + format_bytes(plan.cache.v, values);
+    layer_pool_.push_back(plumb::pool_of(pools, layer));
+    int64_t& page_bytes = pools_[static_cast<size_t>(layer_pool_.back())].page_bytes;
+    layer_offset_.push_back(page_bytes);
+    page_bytes += kPagePositions * plan.cache.bytes_per_position(layer);
   }
+  for (size_t p = 1; p < pools.size(); ++p)
+    pools_[p].at =
+        pools_[p - 1].at + pages_of(pools[p - 1], plan.options) * pools_[p - 1].page_bytes;
 }
 
 int64_t ReferenceExecutable::scratch_bytes(const Plan& plan) {
@@ -55,21 +62,25 @@ bool ReferenceExecutable::run(const Batch& batch) {
 }
 
 int64_t ReferenceExecutable::truncate(int slot, int64_t n_positions) {
-  n_positions = states_.truncate(slot, length(slot), n_positions);
+  n_positions = states_.truncate(slot, length(slot), sequences_.reachable(slot, n_positions));
   sequences_.truncate(slot, n_positions);
   return n_positions;
 }
 
 int64_t ReferenceExecutable::copy_prefix(int from, int to, int64_t n_positions) {
-  n_positions = states_.copy_prefix(from, length(from), to, n_positions);
+  n_positions =
+      states_.copy_prefix(from, length(from), to, sequences_.reachable(from, n_positions));
   sequences_.copy_prefix(from, to, n_positions);
   return n_positions;
 }
 
 void ReferenceExecutable::begin(const Batch& batch) {
-  for (const auto& copy : sequences_.extend(batch))
-    std::memcpy(cache_.data() + copy.to * page_bytes_, cache_.data() + copy.from * page_bytes_,
-                static_cast<size_t>(page_bytes_));
+  for (const auto& copy : sequences_.extend(batch)) {
+    const PoolPlace& pool = pools_[static_cast<size_t>(copy.pool)];
+    std::memcpy(cache_.data() + pool.at + copy.to * pool.page_bytes,
+                cache_.data() + pool.at + copy.from * pool.page_bytes,
+                static_cast<size_t>(pool.page_bytes));
+  }
   states_.begin(batch);
   stop_ = states_.can_give_up() ? batch.stop : nullptr;
   tokens_.assign(batch.tokens.begin(), batch.tokens.end());

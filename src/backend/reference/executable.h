@@ -77,9 +77,14 @@ class ReferenceExecutable final : public Executable {
   Sequences sequences_;
   RecurrentStates states_;
   std::vector<std::vector<float>> buffers_;  // [buffer][rows, columns]
-  AnonymousMemory cache_;              // [page][layer][K, V][n_kv_heads, kPagePositions, head_dim]
+  AnonymousMemory cache_;  // [page][layer][K, V][n_kv_heads, kPagePositions, head_dim]
+  struct PoolPlace {
+    int64_t at = 0, page_bytes = 0;
+  };
+  int pool_of(const Attend& s) const { return layer_pool_[static_cast<size_t>(s.cache_layer)]; }
+  std::vector<PoolPlace> pools_;
   std::vector<int64_t> layer_offset_;  // of a layer's K in a page, bytes
-  int64_t page_bytes_ = 0;
+  std::vector<int> layer_pool_;
   const std::atomic<bool>* stop_ = nullptr;  // of the batch; a step that sees it may end half done
   std::vector<int32_t> tokens_, positions_, slots_, picked_;  // the batch
   std::vector<int64_t> all_rows_,
