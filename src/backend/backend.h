@@ -53,6 +53,9 @@ class Executable {
   virtual int64_t truncate(int slot, int64_t n_positions) = 0;
   virtual int64_t copy_prefix(int from, int to, int64_t n_positions) = 0;
 
+  // That ran the last batch.
+  virtual int n_threads() const = 0;
+
   // From the next run on, the steps' times of the last batch stand in `times`; null: no more. Tests
   // and profiles only: it is one more thing to do per step.
   virtual void watch(StepTimes* times) = 0;

@@ -16,11 +16,14 @@ class StepTimes {
     int64_t busy() const { return end - begin - waited; }
   };
 
-  // By the backend, once, before it writes.
+  // By the backend, once, before it writes: for as many threads as it has.
   void prepare(int n_threads, size_t n_steps) {
     threads_.assign(static_cast<size_t>(n_threads), std::vector<Span>(n_steps));
+    n_threads_ = n_threads;
   }
-  int n_threads() const { return static_cast<int>(threads_.size()); }
+  // Before each batch: the first n_threads of them run it.
+  void start(int n_threads) { n_threads_ = n_threads; }
+  int n_threads() const { return n_threads_; }
   size_t n_steps() const { return threads_.empty() ? 0 : threads_[0].size(); }
 
   Span& at(int thread, size_t step) { return threads_[static_cast<size_t>(thread)][step]; }
@@ -32,6 +35,7 @@ class StepTimes {
 
  private:
   std::vector<std::vector<Span>> threads_;  // [thread][step]
+  int n_threads_ = 0;
 };
 
 }  // namespace plumb

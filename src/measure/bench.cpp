@@ -174,6 +174,7 @@ BenchResult Bench::run(const BenchTest& test,
   for (int i = 1; i <= options_.repetitions; ++i) {
     tell(fmt::format("run {}/{}", i, options_.repetitions));
     result.samples_ns.push_back(time_once(test));
+    result.samples_threads.push_back(engine_.executable().n_threads());
   }
   result.state = meter.state();
   if (options_.measure_limits) measure_limits(result);

@@ -28,7 +28,8 @@ struct BenchOptions {
 };
 
 struct BenchResult {
-  std::vector<int64_t> samples_ns;  // one per repetition
+  std::vector<int64_t> samples_ns;   // one per repetition
+  std::vector<int> samples_threads;  // that ran its last batch
   BenchOptions options;
   std::string instruction_set;  // "" where the backend has no choice
   std::string test_time;        // when it began: "2026-01-31T12:00:00Z"

@@ -125,7 +125,8 @@ BenchRecord make_record(const BenchCase& c, const BenchResult& r, const BuildInf
     for (double& v : values) v /= 1e9;
     return values;
   };
-  record.own_samples = {{"limit_gbps_samples", in_units(r.read_limits)},
+  record.own_samples = {{"samples_threads", r.samples_threads},
+                        {"limit_gbps_samples", in_units(r.read_limits)},
                         {"limit_gmacs_samples", in_units(r.macs_limits)}};
   return record;
 }

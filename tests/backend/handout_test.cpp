@@ -36,6 +36,19 @@ TEST(Handout, AnEmptyShareGivesNothing) {
   EXPECT_EQ(handout.take(0, 0, 0, 1).end, 0);
 }
 
+// A run that ended between rounds leaves some threads a round ahead.
+TEST(Handout, ARunAfterABrokenOneStartsAnew) {
+  Handout handout(2);
+  handout.next_round(0);
+  handout.next_round(1);
+  handout.next_round(1);
+  EXPECT_EQ(handout.take(1, 1, 4, 4).end, 4);
+  handout.begin();
+  handout.next_round(0);
+  handout.next_round(1);
+  EXPECT_EQ(handout.take(1, 1, 4, 4).end, 4);
+}
+
 // Every item of every round exactly once, however the threads run.
 TEST(Handout, ThreadsTakeEverythingOnce) {
   constexpr int kThreads = 4, kItems = 37, kRounds = 2000;

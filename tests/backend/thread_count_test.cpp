@@ -50,6 +50,25 @@ TEST(ThreadCount, ComesBackWhenTheMachineIsFreeAgain) {
   EXPECT_EQ(shares(count, {{100, 60, 40}, {0, 0, 0}}, 1000, 1000)[2], 1000);
 }
 
+// A hiccup, however long, is over before anything is tried; many of them cost nothing.
+TEST(ThreadCount, HiccupsChangeNothing) {
+  ThreadCount count(2);
+  for (int i = 0; i < 5000; ++i) {
+    ASSERT_EQ(count.now(), 2) << i;
+    const bool hiccup = i % 500 == 100;
+    count.ran(1, hiccup ? 2000 : 16, hiccup ? 1900 : 0);
+  }
+}
+
+// A trial that was misled is put right within a few windows.
+TEST(ThreadCount, AMistakeIsShort) {
+  ThreadCount count(2);
+  while (count.now() == 2) count.ran(1, 100, 90);
+  for (int i = 0; i < 8; ++i) count.ran(1, 50, 0);  // faster with one, it seems
+  ASSERT_EQ(count.now(), 1);
+  EXPECT_LT(shares(count, {{50, 25}, {0, 0}}, 1000, 0)[0], 60);
+}
+
 // Runs of different sizes are never compared: with one token and two in turns nothing is tried.
 TEST(ThreadCount, ComparesRunsOfOneSizeOnly) {
   ThreadCount count(2);

@@ -28,6 +28,7 @@ class Broken final : public Executable {
   int64_t copy_prefix(int from, int to, int64_t n) override {
     return sound_->copy_prefix(from, to, n);
   }
+  int n_threads() const override { return sound_->n_threads(); }
   void watch(StepTimes* times) override { sound_->watch(times); }
   void begin(const Batch& batch) override { sound_->begin(batch); }
   void end() override { sound_->end(); }

@@ -70,10 +70,10 @@ Memory CpuExecutable::memory(const Plan& plan, Lives lives, int n_threads, int64
 bool CpuExecutable::run(const Batch& batch) {
   begin(batch);
   handout_.begin();
-  // A long batch has enough work in each step for a thread that comes and goes; and who watches
-  // wants to see all threads.
-  const bool counted = batch_.size() <= kFewTokens && !times_;
+  // A long batch has enough work in each step for a thread that comes and goes.
+  const bool counted = batch_.size() <= kFewTokens;
   n_threads_ = counted ? thread_count_.now() : pool_->size();
+  if (times_) times_->start(n_threads_);
   const int64_t start = StepTimes::now(), parked = pool_->parked_ns();
   std::atomic<size_t> last{steps_.size() - 1};
   pool_->run(n_threads_, [this, &batch, &last](int thread, int n_threads) {
@@ -131,6 +131,7 @@ void CpuExecutable::begin(const Batch& batch) {
 void CpuExecutable::run_step(size_t step) {
   handout_.begin();
   n_threads_ = pool_->size();
+  if (times_) times_->start(n_threads_);
   pool_->run([this, step](int thread, int n_threads) { work({state_, thread, n_threads}, step); });
 }
 

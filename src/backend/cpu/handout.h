@@ -20,9 +20,12 @@ class Handout {
  public:
   explicit Handout(int n_threads) : shares_(static_cast<size_t>(n_threads)) {}
 
-  // Before all threads start anew: whatever became of the last run, they count rounds alike.
+  // Before all threads start anew: whatever became of the last run, in which some may have been a
+  // round ahead or not there at all, they count rounds alike, and none that has been seen before.
   void begin() {
-    for (Share& share : shares_) share.round = shares_[0].round;
+    uint32_t last = 0;
+    for (const Share& share : shares_) last = share.round > last ? share.round : last;
+    for (Share& share : shares_) share.round = last;
   }
 
   // What every thread does once for every round, in the same order of rounds, with a barrier

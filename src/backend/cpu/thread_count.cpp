@@ -1,14 +1,20 @@
 #include "backend/cpu/thread_count.h"
 
+#include <algorithm>
+
 namespace plumb::cpu {
 namespace {
 
-constexpr int kWindow = 8;     // runs that are taken together: tokens vary
-constexpr int kPatience = 24;  // windows between trials, so that these cost a few percent at most
+constexpr int kWindow = 8;  // runs that are taken together: tokens vary
 
-// Sleeping for more than an eighth of the time calls for a trial. On a machine of our own threads
-// do not sleep inside a run at all.
+// Windows between trials: few at first, since a trial may have been misled, then twice as many each
+// time, until trials cost a percent or two.
+constexpr int kFirstInterval = 3, kLastInterval = 48;
+
+// Sleeping for more than an eighth of the time, two windows in a row, calls for a trial. On a
+// machine of our own threads do not sleep inside a run at all.
 constexpr int64_t kSleepy = 8;
+constexpr int kSleepyWindows = 2;
 
 }  // namespace
 
@@ -17,6 +23,7 @@ void ThreadCount::ran(int64_t n_tokens, int64_t ns, int64_t parked_ns) {
   if (n_tokens != n_tokens_) {
     n_tokens_ = n_tokens;
     window_ = {};
+    sleepy_ = 0;
     if (doing_ == Doing::trying) now_ = usual_;
     doing_ = Doing::working;
   }
@@ -31,19 +38,22 @@ void ThreadCount::ran(int64_t n_tokens, int64_t ns, int64_t parked_ns) {
 
 void ThreadCount::judge(const Window& last) {
   if (doing_ == Doing::trying) {
+    const bool better = last.ns < usual_ns_;
+    if (!better) now_ = usual_;
+    interval_ = better ? kFirstInterval : std::clamp(2 * interval_, kFirstInterval, kLastInterval);
+    patience_ = interval_;
     doing_ = Doing::working;
-    patience_ = kPatience;
-    if (last.ns >= usual_ns_) now_ = usual_;
+    sleepy_ = 0;
     return;
   }
-  if (patience_ > 0) {
+  const bool sleepy = last.parked_ns * kSleepy > last.ns * (now_ - 1) && now_ > 1;
+  usual_ns_ = sleepy && sleepy_ > 0 ? std::min(usual_ns_, last.ns) : last.ns;
+  sleepy_ = sleepy ? sleepy_ + 1 : 0;
+  if (patience_ > 0)
     --patience_;
-    return;
-  }
-  usual_ns_ = last.ns;
-  if (last.parked_ns * kSleepy > last.ns * (now_ - 1) && now_ > 1)
+  else if (sleepy_ >= kSleepyWindows)
     try_instead(now_ - 1);
-  else if (now_ < most_)
+  else if (!sleepy && now_ < most_)
     try_instead(now_ + 1);
 }
 

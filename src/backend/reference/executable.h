@@ -21,6 +21,7 @@ class ReferenceExecutable final : public Executable {
   int64_t length(int slot) const override { return sequences_.length(slot); }
   int64_t truncate(int slot, int64_t n_positions) override;
   int64_t copy_prefix(int from, int to, int64_t n_positions) override;
+  int n_threads() const override { return 1; }
   void watch(StepTimes* times) override;
   void begin(const Batch& batch) override;
   void run_step(size_t step) override;
