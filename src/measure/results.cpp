@@ -151,6 +151,12 @@ TestRates parse_record(const json& record, std::string_view what) {
   return out;
 }
 
+// Programs say other things in JSON as well.
+bool is_chatter(const json& value) {
+  return value.is_object() && !value.contains("n_prompt") && !value.contains("samples_ns") &&
+         !value.contains("samples_ts");
+}
+
 void append(const std::vector<double>& more, std::vector<double>& values) {
   values.insert(values.end(), more.begin(), more.end());
 }
@@ -235,6 +241,7 @@ std::vector<TestRates> parse_results(std::string_view text, std::string_view wha
   std::vector<TestRates> all;
   size_t n_records = 0;
   const auto take = [&](const json& record) {
+    if (is_chatter(record)) return;
     const std::string where = fmt::format("{}: record {}", what, ++n_records);
     if (n_records > kMostRecords)
       fail("{}: expected at most {} records, got more", what, kMostRecords);

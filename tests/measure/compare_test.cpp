@@ -46,7 +46,8 @@ TEST(Results, JsonJsonLinesAndChatterBetween) {
 // Whatever programs say before and after, in the layouts that llama-bench and plumb print.
 TEST(Results, ChatterAroundArraysAndObjects) {
   const json r = record({10, 11}), other = record({5}, 512, 0);
-  const std::string before = "[info] loading {1}\n  warming up [1/2]\n[2024-01-01] x\n";
+  const std::string before =
+      "[info] loading {1}\n  warming up [1/2]\n[2024-01-01] x\n{\"n_gen\": 1}\n";
   for (const std::string& values :
        {json{r, other}.dump(), json{r, other}.dump(2), r.dump() + "\n" + other.dump(),
         r.dump(2) + "\n" + other.dump(2), "[\n" + r.dump(4) + ",\n" + other.dump() + "\n]\n[]"}) {

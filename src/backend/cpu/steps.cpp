@@ -135,7 +135,7 @@ void HeadStep::run(const Worker& w) const {
   });
 }
 
-// Each thread looks through the part of the vocabulary that it has computed itself.
+// Each thread looks through its share of the vocabulary, most of which it has computed itself.
 void PickStep::run(const Worker& w) const {
   const int64_t n_panels = (n_vocab + kPanelRows - 1) / kPanelRows;
   const auto own = w.share(n_panels, lot(w, n_panels));
