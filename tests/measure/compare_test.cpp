@@ -116,7 +116,7 @@ TEST(Results, WhatIsNoneIsRefusedByName) {
   EXPECT_THAT(refusal("[{}, 7]"), HasSubstr("record 1: expected a field n_prompt"));
   EXPECT_THAT(refusal("[" + record({1}).dump() + ", 7]"),
               HasSubstr("record 2: expected an object"));
-  EXPECT_THAT(refusal("{\"a\":1}"), HasSubstr("n_prompt"));
+  EXPECT_THAT(refusal("{\"a\":1}"), HasSubstr("-o json"));
   EXPECT_THAT(with("samples_ts", json::array()), HasSubstr("samples_ts"));
   EXPECT_THAT(with("samples_ts", 5), HasSubstr("samples_ts"));
   EXPECT_THAT(with("samples_ts", {1, 0}), HasSubstr("positive"));
