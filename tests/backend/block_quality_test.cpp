@@ -11,6 +11,7 @@
 #include "backend/reference/reference.h"
 #include "base/file.h"
 #include "support/shape_engine.h"
+#include "support/slow.h"
 #include "support/tiny_cases.h"
 
 namespace plumb {
@@ -42,6 +43,7 @@ Format format_named(std::string_view name) {
 
 // Means over the seeds of a shape and format: with experts a single choice may turn on a rounding.
 TEST(BlockQuality, NoFurtherFromExactThanLlamaCpp) {
+  if (test::kSlow) GTEST_SKIP() << "the release build runs it";
   const auto data = nlohmann::json::parse(
       read_file(std::filesystem::path(PLUMB_TEST_DATA) / "correctness/blocks_kld.json"));
   struct Sums {

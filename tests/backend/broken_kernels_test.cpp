@@ -10,6 +10,7 @@
 #include "backend/cpu/instruction_set.h"
 #include "backend/reference/reference.h"
 #include "measure/check.h"
+#include "support/slow.h"
 #include "support/tiny_engine.h"
 
 namespace plumb {
@@ -21,15 +22,6 @@ using cpu::KernelSet;
 using cpu::Matrix;
 using cpu::Output;
 using cpu::Scratch;
-
-// The kernels themselves are run under sanitizers by other tests.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool kSanitized = false;
-#endif
 
 constexpr Format kLayers = Format::q4_1;  // scales, minima, nibbles
 constexpr Format kTable = Format::q8_0;   // embedding and head
@@ -386,7 +378,8 @@ INSTANTIATE_TEST_SUITE_P(Mistakes, BrokenKernel, ::testing::ValuesIn(kMistakes),
                          [](const auto& param) { return param.param.name; });
 
 TEST_P(BrokenKernel, IsFoundAndItsStepNamed) {
-  if (kSanitized) GTEST_SKIP() << "the release build runs it";
+  // The kernels themselves are run under sanitizers by other tests.
+  if (test::kSanitized) GTEST_SKIP() << "the release build runs it";
   KernelSet kernels = sound();
   GetParam().plant(kernels);
   const CheckResult result = checked(kernels);

@@ -13,6 +13,7 @@
 #include "backend/set_name.h"
 #include "base/error.h"
 #include "measure/check.h"
+#include "support/slow.h"
 #include "support/tiny_engine.h"
 
 namespace plumb {
@@ -34,15 +35,6 @@ std::vector<std::string> sets() {
 }
 INSTANTIATE_TEST_SUITE_P(Sets, CpuBackend, ::testing::ValuesIn(sets()),
                          [](const auto& param) { return test::set_name(param.param); });
-
-// Sanitizers and emulation make everything ten times slower; they need each path once.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__) || defined(PLUMB_EMULATED)
-constexpr bool kSlow = true;
-#elif defined(__has_feature)
-constexpr bool kSlow = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool kSlow = false;
-#endif
 
 // Plans of 300 positions: more than two chunks of attention.
 constexpr PlanOptions kLong{
@@ -132,9 +124,9 @@ TinyOptions quantised(Format format) {
 TEST_P(CpuBackend, LogitsDoNotDependOnBatchesOrThreads) {
   for (const Format format :
        {Format::q4_1, Format::q8_0, Format::q5_k, Format::q6_k, Format::f16}) {
-    if (kSlow && format != Format::q4_1) continue;
+    if (test::kSlow && format != Format::q4_1) continue;
     const TinyPlan tiny(quantised(format), kLong);
-    const auto ids = some_ids(kSlow ? 140 : 200, tiny.model.n_vocab);
+    const auto ids = some_ids(test::kSlow ? 140 : 200, tiny.model.n_vocab);
     const std::vector<size_t> whole{200}, ones(ids.size(), 1),
         mixed{1, 2, 3, 4, 5, 17, 12, 64, 11, 81};
     const auto one = make_cpu_backend(1, GetParam());
@@ -182,7 +174,7 @@ TEST_P(CpuBackend, TruncateAndContinueIsAFreshRun) {
   const auto a = some_ids(140, tiny.model.n_vocab, 1), b = some_ids(60, tiny.model.n_vocab, 2);
   const auto backend = make_cpu_backend(2, GetParam());
   for (const int64_t keep : {0, 1, 64, 100, 128, 139}) {
-    if (kSlow && keep != 100) continue;
+    if (test::kSlow && keep != 100) continue;
     const auto used = backend->compile(tiny.plan), fresh = backend->compile(tiny.plan);
     feed(*used, a);
     used->truncate(0, keep);

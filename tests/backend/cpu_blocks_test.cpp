@@ -9,6 +9,7 @@
 #include "backend/set_name.h"
 #include "measure/check.h"
 #include "support/shape_engine.h"
+#include "support/slow.h"
 
 namespace plumb {
 namespace {
@@ -57,6 +58,7 @@ ModelShape wide(const char* name) {
 }
 
 TEST_P(CpuBlocks, MatchTheReferenceInF32) {
+  if (test::kThreadSanitizer) GTEST_SKIP() << "no more threads than in other tests, and slow";
   const auto cpu = make_cpu_backend(2, GetParam());
   for (const char* name : kShapes) {
     const ShapePlan tiny(model_shape(name), {}, kOptions);
@@ -68,6 +70,7 @@ TEST_P(CpuBlocks, MatchTheReferenceInF32) {
 }
 
 TEST_P(CpuBlocks, MatchTheReferenceInOtherFormats) {
+  if (test::kThreadSanitizer) GTEST_SKIP() << "no more threads than in other tests, and slow";
   const auto cpu = make_cpu_backend(2, GetParam());
   for (const Format format : {Format::q4_k, Format::q8_0, Format::mxfp4, Format::f16, Format::bf16})
     for (const char* name : {"tiny-qwen3moe", "tiny-qwen35moe-fused"}) {
@@ -80,6 +83,7 @@ TEST_P(CpuBlocks, MatchTheReferenceInOtherFormats) {
 // What other families ask of experts: other activations and rules, biases, norms of their own, sums
 // that are normed before they are added.
 TEST_P(CpuBlocks, MatchTheReferenceInEveryForm) {
+  if (test::kThreadSanitizer) GTEST_SKIP() << "no more threads than in other tests, and slow";
   const auto cpu = make_cpu_backend(2, GetParam());
   ModelShape shape = model_shape("tiny-qwen35moe");
   shape.expert_biases = true;
@@ -109,6 +113,7 @@ TEST_P(CpuBlocks, MatchTheReferenceInEveryForm) {
 
 // What a router is stored in changes nothing in how it is multiplied.
 TEST_P(CpuBlocks, RoutersReadExactActivations) {
+  if (test::kThreadSanitizer) GTEST_SKIP() << "no more threads than in other tests, and slow";
   const auto cpu = make_cpu_backend(2, GetParam());
   for (const Format format : {Format::q8_0, Format::bf16, Format::q4_k}) {
     const ShapePlan tiny(wide("tiny-qwen3moe"), {.rules = {{"ffn_gate_inp", format}}}, kOptions);

@@ -11,6 +11,7 @@
 #include "backend/reference/reference.h"
 #include "base/file.h"
 #include "support/quality_cases.h"
+#include "support/slow.h"
 #include "support/tiny_cases.h"
 #include "support/tiny_engine.h"
 
@@ -37,6 +38,7 @@ double kl_divergence(std::span<const float> p, std::span<const float> q) {
 class Quality : public ::testing::TestWithParam<test::QualityCase> {};
 
 TEST_P(Quality, CostsNoMoreThanLlamaCpps) {
+  if (test::kThreadSanitizer) GTEST_SKIP() << "no more threads than in other tests, and slow";
   const std::string bytes = test::quality_model(GetParam()).bytes();
   const auto file = gguf::File::from_bytes(
       "tiny.gguf", {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});

@@ -7,6 +7,7 @@
 #include "backend/recurrent_states.h"
 #include "backend/reference/reference.h"
 #include "support/model_shapes.h"
+#include "support/slow.h"
 #include "support/tiny_engine.h"
 
 namespace plumb {
@@ -48,6 +49,7 @@ Logits in_pieces(Executable& e, std::span<const int32_t> ids, size_t size, int s
 }
 
 TEST(Recurrent, PiecesAndNeighboursChangeNothing) {
+  if (test::kThreadSanitizer) GTEST_SKIP() << "one thread, and slow";
   const Recurrent tiny;
   const auto ids = some_ids(150, tiny.model.n_vocab), other = some_ids(150, tiny.model.n_vocab, 9);
   const auto whole = feed(*tiny.make(), ids);
@@ -70,6 +72,7 @@ TEST(Recurrent, PiecesAndNeighboursChangeNothing) {
 }
 
 TEST(Recurrent, TruncationGoesBackToAKeptStateAndContinuesAsAFreshRun) {
+  if (test::kThreadSanitizer) GTEST_SKIP() << "one thread, and slow";
   const Recurrent tiny;
   const auto ids = some_ids(200, tiny.model.n_vocab), tail = some_ids(40, tiny.model.n_vocab, 5);
   const auto used = tiny.make(), fresh = tiny.make();
@@ -105,6 +108,7 @@ TEST(Recurrent, TurnsOfAChatAreKeptWhereTheyBegin) {
 }
 
 TEST(Recurrent, WhatIsKeptIsBounded) {
+  if (test::kThreadSanitizer) GTEST_SKIP() << "one thread, and slow";
   Recurrent tiny({.n_positions = 1024, .max_batch = 130, .max_logits = 130, .n_snapshots = 3});
   EXPECT_EQ(state_bytes(tiny.plan), 4 * tiny.plan.states.bytes());
   const auto e = tiny.make();

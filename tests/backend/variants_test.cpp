@@ -13,6 +13,7 @@
 #include "backend/set_name.h"
 #include "measure/check.h"
 #include "support/model_shapes.h"
+#include "support/slow.h"
 #include "support/tiny_engine.h"
 
 namespace plumb {
@@ -149,15 +150,6 @@ constexpr Case kCases[] = {
      }},
 };
 
-// Sanitizers and emulation make everything ten times slower.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__) || defined(PLUMB_EMULATED)
-constexpr bool kSlow = true;
-#elif defined(__has_feature)
-constexpr bool kSlow = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool kSlow = false;
-#endif
-
 class CpuVariants : public ::testing::TestWithParam<std::string> {};
 std::vector<std::string> sets() {
   std::vector<std::string> names;
@@ -189,13 +181,13 @@ TEST_P(CpuVariants, Gemma4MatchesTheReference) {
   const auto reference = make_reference_backend()->compile(plan);
   const auto cpu = make_cpu_backend(2, GetParam())->compile(plan);
   const Difference d =
-      *check(plan, *reference, *cpu, some_ids(kSlow ? 30 : 100, model.n_vocab), 1).largest;
+      *check(plan, *reference, *cpu, some_ids(test::kSlow ? 30 : 100, model.n_vocab), 1).largest;
   EXPECT_LT(d.max_rel, 2e-5) << d.name;
 }
 
 TEST_P(CpuVariants, LogitsDoNotDependOnBatchesOrThreads) {
   for (const Case& c : kCases) {
-    if (kSlow && c.name != std::string_view("all")) continue;
+    if (test::kSlow && c.name != std::string_view("all")) continue;
     Variant v;
     c.change(v);
     const Plan& plan = v.plan();
