@@ -6,18 +6,25 @@
 namespace plumb {
 namespace {
 
-enum class Register { eax, ecx };
+enum class Register { eax, ebx, ecx };
 
 // Features that clang 14 has no name for. All work on registers for which __builtin_cpu_supports
 // also asks the operating system.
 bool has_bit(unsigned leaf, unsigned subleaf, Register in, int bit) {
   unsigned eax, ebx, ecx, edx;
   if (!__get_cpuid_count(leaf, subleaf, &eax, &ebx, &ecx, &edx)) return false;
-  return (in == Register::eax ? eax : ecx) >> bit & 1;
+  return (in == Register::eax ? eax : in == Register::ebx ? ebx : ecx) >> bit & 1;
 }
 
 }  // namespace
 
+bool is_intel() {
+  __builtin_cpu_init();  // this may be asked before main
+  return __builtin_cpu_is("intel");
+}
+bool has_clflushopt() {
+  return has_bit(7, 0, Register::ebx, 23);
+}
 bool has_avx2() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
          has_bit(1, 0, Register::ecx, 29);
@@ -42,6 +49,12 @@ bool has_avx512_bf16() {
 
 namespace plumb {
 
+bool is_intel() {
+  return false;
+}
+bool has_clflushopt() {
+  return false;
+}
 bool has_avx2() {
   return false;
 }

@@ -4,6 +4,9 @@
 
 namespace plumb {
 
+bool is_intel();
+bool has_clflushopt();
+
 bool has_avx2();         // and FMA, F16C
 bool has_avx_vnni();     // and all of has_avx2
 bool has_avx512();       // F, BW, DQ, VL

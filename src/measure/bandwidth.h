@@ -6,9 +6,10 @@
 
 namespace plumb {
 
-// Bytes per second of all threads together, reading a buffer too large for the caches (256 MiB,
-// less where memory is short). The best pass of those that fit into the time, at least two; making
-// the buffer takes some tens of milliseconds more.
+// Bytes per second of all threads together, reading a buffer of 256 MiB (less where memory is short
+// or slow to be had), each time from memory: some caches are larger than the buffer, so it is put
+// out of them where the processor has an instruction for that (x86). The best pass of those that
+// fit into the time, at least two; making the buffer takes some tens of milliseconds more.
 double measure_read_bandwidth(int n_threads,
                               std::chrono::milliseconds time = std::chrono::milliseconds(50));
 

@@ -242,8 +242,11 @@ TEST_F(Compare, WhatCannotBeComparedIsRefused) {
   expect_refused(plumb({"compare", "--run", "true"}), {"1 command"});
   expect_refused(plumb({"compare", a, "/absent"}), {"/absent"});
   expect_refused(plumb({"compare", a, a, "--rounds", "2"}), {"--rounds"});
-  write_file(path("x.json"), "{}");
-  expect_refused(plumb({"compare", a, path("x.json").string()}), {"x.json", "n_prompt"});
+  const std::string x = path("x.json").string();
+  write_file(x, "{}");
+  expect_refused(plumb({"compare", a, x}), {"x.json", "llama-bench's JSON"});
+  write_file(x, R"({"samples_ns": [1]})");
+  expect_refused(plumb({"compare", a, x}), {"x.json", "n_prompt"});
   const std::string good = "echo '" + record("[1]") + "'";
   expect_refused(plumb({"compare", "--run", good, "--run", "echo no >&2; exit 7"}),
                  {"exit code 0, got 7", "no"});

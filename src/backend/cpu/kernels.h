@@ -65,6 +65,10 @@ struct DeltaArgs {
   float* out;         // [n_tokens, head_dim]
 };
 
+// Where kernels ask for weights to be put ahead of their use.
+enum class CacheLevel { first, second };
+extern const CacheLevel prefetch_into;
+
 struct FormatKernel {
   Format format;
   Multiply multiply;

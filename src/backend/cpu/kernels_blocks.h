@@ -57,10 +57,9 @@ struct CornerSums {
   }
 };
 
-// With this many panels in a row of blocks, far enough ahead to hide memory and near enough to stay
-// in the first-level cache.
+template <CacheLevel kTo>
 SIMD_INLINE void prefetch_lines(const uint8_t* at, int bytes) {
-  for (int line = 0; line < bytes; line += 64) __builtin_prefetch(at + kPrefetchBytes + line);
+  for (int line = 0; line < bytes; line += 64) prefetch<kTo>(at + kPrefetchBytes + line);
 }
 
 template <BlockLayout kLayout>
@@ -77,7 +76,10 @@ struct PackedBlock {
     SIMD_METHOD void start(const uint8_t* at) { block = at; }
     SIMD_METHOD void begin() {}
     SIMD_METHOD void next() { block += kUnitBytes; }
-    SIMD_METHOD void prefetch() const { prefetch_lines(block, kUnitBytes); }
+    template <CacheLevel kTo>
+    SIMD_METHOD void prefetch() const {
+      prefetch_lines<kTo>(block, kUnitBytes);
+    }
 
     SIMD_METHOD F scale(int) const {
       if constexpr (kLayout.exponent) return Simd::load_e8m0(block);
@@ -128,6 +130,7 @@ struct ExpandedBlock {
     SIMD_METHOD void start(const uint8_t* at) { block = at; }
     SIMD_METHOD void begin() {}
     SIMD_METHOD void next() { block += kUnitBytes; }
+    template <CacheLevel>
     SIMD_METHOD void prefetch() const {}
 
     SIMD_METHOD F scale(int part) const {
@@ -162,7 +165,7 @@ void expand(const uint8_t* panel, int64_t n, uint8_t* out) {
   reader.start(panel);
   for (int64_t b = 0; b < n; ++b, out += Out::kUnitBytes, reader.next()) {
     reader.begin();
-    reader.prefetch();
+    reader.template prefetch<CacheLevel::first>();
     typename Packed::CodeSums sums;
     each_index<4>([&]<int g>() __attribute__((always_inline)) {
       B low, high;

@@ -35,7 +35,7 @@ struct Columns {
 };
 
 // sums[r][t] += panel r times token t over n_blocks blocks, from the first of a unit on.
-template <typename Block, int R, int T>
+template <typename Block, CacheLevel kAhead, int R, int T>
 SIMD_INLINE void tile(const uint8_t* const (&panels)[R], int64_t n_blocks,
                       const Columns<Block::kParts>& x, F (&sums)[R][T]) {
   constexpr int P = Block::kParts;
@@ -47,7 +47,7 @@ SIMD_INLINE void tile(const uint8_t* const (&panels)[R], int64_t n_blocks,
   }
   for (int64_t b = 0; b < n_blocks; ++b) {
     for (int r = 0; r < R; ++r) readers[r].begin();
-    readers[0].prefetch();
+    readers[0].template prefetch<kAhead>();
     I dots[P][R][T];
     for (int p = 0; p < P; ++p)
       for (int r = 0; r < R; ++r)
@@ -89,24 +89,24 @@ SIMD_INLINE void tile(const uint8_t* const (&panels)[R], int64_t n_blocks,
     for (int t = 0; t < T; ++t) sums[r][t] = totals[r][t];
 }
 
-template <typename Block, int T>
+template <typename Block, CacheLevel kAhead, int T>
 void narrow_tokens(const Matrix& matrix, int64_t panel, const Activations& x, int64_t token,
                    const Output& output) {
   const uint8_t* const data[1] = {matrix.data + panel * matrix.panel_stride};
   F sums[1][T];
   for (int t = 0; t < T; ++t) sums[0][t] = Simd::zero();
-  tile<Block, 1, T>(data, x.blocks(), Columns<Block::kParts>(x, token, 0), sums);
+  tile<Block, kAhead, 1, T>(data, x.blocks(), Columns<Block::kParts>(x, token, 0), sums);
   for (int t = 0; t < T; ++t) put(sums[0][t], matrix, panel, output, token + t);
 }
 
 // Few tokens: every panel is read from memory once, unpacked for every tile of tokens.
-template <typename Block>
+template <typename Block, CacheLevel kAhead>
 void multiply_narrow(const Matrix& matrix, int64_t first, int64_t n, const Activations& x,
                      int64_t n_tokens, const Output& output) {
   constexpr int kTokens = Simd::kNarrowTokens[Block::kParts - 1];
   for (int64_t panel = first; panel < first + n; ++panel)
     in_tiles<kTokens>(0, n_tokens, [&]<int T>(int64_t token) {
-      narrow_tokens<Block, T>(matrix, panel, x, token, output);
+      narrow_tokens<Block, kAhead, T>(matrix, panel, x, token, output);
     });
 }
 
@@ -141,7 +141,8 @@ void wide_tokens(const Matrix& matrix, const Run& run, const Activations& x, int
   } else {
     load_sums(between, sums);
   }
-  tile<Block, R, T>(panels, run.n_blocks, Columns<Block::kParts>(x, token, run.first_block), sums);
+  tile<Block, CacheLevel::first, R, T>(panels, run.n_blocks,
+                                       Columns<Block::kParts>(x, token, run.first_block), sums);
   if (!run.last) return store_sums(sums, between);
   for (int t = 0; t < T; ++t)
     for (int r = 0; r < R; ++r) put(sums[r][t], matrix, run.panel + r, output, token + t);
@@ -171,8 +172,10 @@ void wide_panels(const Matrix& matrix, int64_t panel, const Activations& x, int6
 template <typename Block>
 void multiply_codes(const Matrix& matrix, int64_t first, int64_t n, const Activations& x,
                     int64_t n_tokens, const Output& output, const Scratch& scratch) {
+  if (n_tokens < Simd::kWideFrom && prefetch_into == CacheLevel::second)
+    return multiply_narrow<Block, CacheLevel::second>(matrix, first, n, x, n_tokens, output);
   if (n_tokens < Simd::kWideFrom)
-    return multiply_narrow<Block>(matrix, first, n, x, n_tokens, output);
+    return multiply_narrow<Block, CacheLevel::first>(matrix, first, n, x, n_tokens, output);
   int64_t panel = first;
   constexpr int R = Simd::kWidePanels;
   for (; panel + R <= first + n; panel += R)

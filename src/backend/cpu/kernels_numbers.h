@@ -31,7 +31,7 @@ struct Bf16Column : F32Activations {
   }
 };
 
-template <typename Column, int R, int T>
+template <typename Column, CacheLevel kAhead, int R, int T>
 void number_tile(const Matrix& matrix, int64_t panel, const Activations& x, int64_t token,
                  const Output& output) {
   const uint8_t* data = matrix.data + panel * matrix.panel_stride;
@@ -44,7 +44,7 @@ void number_tile(const Matrix& matrix, int64_t panel, const Activations& x, int6
   for (; k + Column::kColumns <= x.columns; k += Column::kColumns) {
     for (int r = 0; r < R; ++r) {
       const uint8_t* at = data + r * matrix.panel_stride + k * Column::kBytes;
-      __builtin_prefetch(at + kPrefetchBytes / R);
+      prefetch<kAhead>(at + kPrefetchBytes / R);
       const auto w = Column::load(at);
       for (int t = 0; t < T; ++t)
         sums[r][t] = Column::multiply(w, values + t * stride + k, sums[r][t]);
@@ -62,26 +62,35 @@ void number_tile(const Matrix& matrix, int64_t panel, const Activations& x, int6
 }
 
 // Tiles of T tokens, then one of half as many, and so on.
-template <typename Column, int R, int T>
+template <typename Column, CacheLevel kAhead, int R, int T>
 void number_panels(const Matrix& matrix, int64_t panel, const Activations& x, int64_t t,
                    int64_t n_tokens, const Output& output) {
-  for (; t + T <= n_tokens; t += T) number_tile<Column, R, T>(matrix, panel, x, t, output);
+  for (; t + T <= n_tokens; t += T) number_tile<Column, kAhead, R, T>(matrix, panel, x, t, output);
   if constexpr (T > 1)
-    if (t < n_tokens) number_panels<Column, R, T / 2>(matrix, panel, x, t, n_tokens, output);
+    if (t < n_tokens)
+      number_panels<Column, kAhead, R, T / 2>(matrix, panel, x, t, n_tokens, output);
 }
 
-template <typename Column>
+template <typename Column, CacheLevel kAhead>
 void multiply_numbers(const Matrix& matrix, int64_t first, int64_t n, const Activations& x,
-                      int64_t n_tokens, const Output& output, const Scratch&) {
+                      int64_t n_tokens, const Output& output) {
   constexpr int R = Simd::kWidePanels;
   int64_t panel = first;
   if (n_tokens < Simd::kFloatTokens)
     for (; panel + 4 <= first + n; panel += 4)
-      number_panels<Column, 4, Simd::kFewFloatTokens>(matrix, panel, x, 0, n_tokens, output);
+      number_panels<Column, kAhead, 4, Simd::kFewFloatTokens>(matrix, panel, x, 0, n_tokens,
+                                                              output);
   for (; panel + R <= first + n; panel += R)
-    number_panels<Column, R, Simd::kFloatTokens>(matrix, panel, x, 0, n_tokens, output);
+    number_panels<Column, kAhead, R, Simd::kFloatTokens>(matrix, panel, x, 0, n_tokens, output);
   for (; panel < first + n; ++panel)
-    number_panels<Column, 1, Simd::kFloatTokens>(matrix, panel, x, 0, n_tokens, output);
+    number_panels<Column, kAhead, 1, Simd::kFloatTokens>(matrix, panel, x, 0, n_tokens, output);
+}
+template <typename Column>
+void multiply_numbers(const Matrix& matrix, int64_t first, int64_t n, const Activations& x,
+                      int64_t n_tokens, const Output& output, const Scratch&) {
+  if (prefetch_into == CacheLevel::second)
+    return multiply_numbers<Column, CacheLevel::second>(matrix, first, n, x, n_tokens, output);
+  multiply_numbers<Column, CacheLevel::first>(matrix, first, n, x, n_tokens, output);
 }
 
 // Any format, rows as in the file: 16 rows are decoded into a panel of f32.
@@ -109,7 +118,8 @@ void multiply_generic(const Matrix& matrix, int64_t first, int64_t n, const Acti
   decoded.panel_stride = 0;
   for (int64_t panel = first; panel < first + n; ++panel) {
     decode_panel(matrix, panel, scratch.rows);
-    number_panels<F32Column, 1, Simd::kFloatTokens>(decoded, panel, x, 0, n_tokens, output);
+    number_panels<F32Column, CacheLevel::first, 1, Simd::kFloatTokens>(decoded, panel, x, 0,
+                                                                       n_tokens, output);
   }
 }
 

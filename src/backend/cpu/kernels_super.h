@@ -91,9 +91,10 @@ struct SuperBlock {
       unit = block;
       block += kLayout.codes_at();
     }
+    template <CacheLevel kTo>
     SIMD_METHOD void prefetch() const {
-      if (index == 0) prefetch_lines(unit, kLayout.codes_at());
-      prefetch_lines(block, kLayout.block_bytes());
+      if (index == 0) prefetch_lines<kTo>(unit, kLayout.codes_at());
+      prefetch_lines<kTo>(block, kLayout.block_bytes());
     }
 
     SIMD_METHOD F scale(int part) const { return Simd::load(small.scales[index * kParts + part]); }
