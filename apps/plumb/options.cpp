@@ -109,7 +109,8 @@ void ModelOptions::attach_threads(Arguments& a) {
       "leave the weights in the mapped file and copy nothing: slower, for models that barely fit "
       "into memory (cpu backend)");
   a.text("--cpu", engine.backend.cpu,
-         "instruction set of the cpu backend: avx512-bf16, avx512, avxvnni, avx2, neon-i8mm, neon, "
+         "instruction set of the cpu backend: avx512-bf16, avx512, avxvnni, avx2, neon-i8mm, "
+         "neon, "
          "scalar (default: the machine's best)");
 }
 
@@ -125,6 +126,8 @@ void ModelOptions::attach_context(Arguments& a) {
             "prompt tokens handed over at a time, bounds -ub (default: 2048)");
   a.integer("-ub,--ubatch-size", plan.max_batch, 1, kMostBatch,
             "prompt tokens computed together (default: 512)");
+  a.integer("-ctxcp,--ctx-checkpoints", plan.n_snapshots, 0, kMaxSnapshots,
+            "earlier states of recurrent layers to keep, for going back to (default: 4)");
 }
 
 void ModelOptions::attach_cache(Arguments& a) {

@@ -1,5 +1,6 @@
 #include "responder.h"
 
+#include "base/text.h"
 #include "model_folder.h"
 #include "output.h"
 
@@ -21,6 +22,9 @@ Responder::Responder(const ModelOptions& model, const SamplingOptions& sampling)
   if (n_positions > engine_.model().n_context)
     warn("-c: the model was trained for {} positions, {} may end in nonsense",
          engine_.model().n_context, n_positions);
+  if (const int64_t experts = engine_.memory().mapped_experts; experts > 0)
+    warn("{}: {} of experts do not fit into memory and stay in the file: slower", path().string(),
+         human_bytes(experts));
   detail("model {}, backend {}, context {}, seed {}", path().string(), engine_.backend().name(),
          n_positions, sampler_options_.seed);
 }

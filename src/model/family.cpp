@@ -193,11 +193,14 @@ std::vector<bool> read_sliding_layers(const Keys& keys, int64_t n_layers, int64_
   return slides;
 }
 
+int64_t read_ffn_width(const Keys& keys, const ModelDesc& desc, int64_t layer) {
+  return keys.metadata.per_layer(keys("feed_forward_length"), std::ssize(desc.layers), 1,
+                                 kMaxWidth)[static_cast<size_t>(layer)];
+}
+
 DenseFfn read_dense_ffn(const Keys& keys, TensorTable& tensors, const ModelDesc& desc,
                         int64_t layer, Activation activation) {
-  const auto n_layers = static_cast<int64_t>(desc.layers.size());
-  const int64_t n_ff = keys.metadata.per_layer(keys("feed_forward_length"), n_layers, 1,
-                                               kMaxWidth)[static_cast<size_t>(layer)];
+  const int64_t n_ff = read_ffn_width(keys, desc, layer);
   DenseFfn f{.activation = activation};
   f.gate = tensors.optional_matrix(in_layer(layer, "ffn_gate.weight"), desc.n_embd, n_ff);
   if (f.gate) {

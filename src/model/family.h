@@ -62,6 +62,8 @@ std::vector<bool> read_flags(const Keys& keys, std::string_view key, int64_t n_l
 // which the last layer does not slide.
 std::vector<bool> read_sliding_layers(const Keys& keys, int64_t n_layers, int64_t period);
 
+// feed_forward_length, of a layer.
+int64_t read_ffn_width(const Keys& keys, const ModelDesc& desc, int64_t layer);
 // Gate, up and down, gate and up apart or fused in ffn_up with the gate's rows first.
 DenseFfn read_dense_ffn(const Keys& keys, TensorTable& tensors, const ModelDesc& desc,
                         int64_t layer, Activation activation);
@@ -81,9 +83,10 @@ std::vector<float> read_factors(const Keys& keys, TensorTable& tensors, const st
                                 int64_t n);
 
 // expert_count and what goes with it: router, gate, up (or both fused) and down of all experts,
-// with optional biases. The shared expert's width and tensors, into `moe`.
+// with optional biases. width: of an expert, 0: as the keys say. The shared expert's width and
+// tensors, into `moe`.
 MoeFfn read_moe_ffn(const Keys& keys, TensorTable& tensors, const ModelDesc& desc, int64_t layer,
-                    RouterRule rule, Activation activation);
+                    RouterRule rule, Activation activation, int64_t width = 0);
 void read_shared_expert(const Keys& keys, TensorTable& tensors, const ModelDesc& desc,
                         int64_t layer, MoeFfn& moe);
 

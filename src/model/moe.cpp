@@ -49,14 +49,14 @@ void read_gate_up(TensorTable& tensors, const std::string& prefix, int64_t colum
 }  // namespace
 
 MoeFfn read_moe_ffn(const Keys& keys, TensorTable& tensors, const ModelDesc& desc, int64_t layer,
-                    RouterRule rule, Activation activation) {
+                    RouterRule rule, Activation activation, int64_t width) {
   const gguf::Metadata& m = keys.metadata;
   const auto n_layers = static_cast<int64_t>(desc.layers.size());
   const std::string prefix = fmt::format("blk.{}.", layer);
   MoeFfn f{.rule = rule, .activation = activation};
   f.n_experts = m.integer(keys("expert_count"), 1, kMaxExperts);
   f.n_used = m.integer(keys("expert_used_count"), 1, std::min(kMaxUsed, f.n_experts));
-  const int64_t width = read_expert_width(keys, n_layers, f.n_used);
+  if (width == 0) width = read_expert_width(keys, n_layers, f.n_used);
   f.router = tensors.matrix(prefix + "ffn_gate_inp.weight", desc.n_embd, f.n_experts);
   f.router_bias = tensors.optional_vector(prefix + "ffn_gate_inp.bias", f.n_experts);
   read_gate_up(tensors, prefix, desc.n_embd, width, f);

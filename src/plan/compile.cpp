@@ -9,7 +9,7 @@
 namespace plumb {
 namespace {
 
-constexpr int64_t kMaxBatch = 1 << 16, kMaxSequences = 1 << 12, kMaxSnapshots = 1 << 10;
+constexpr int64_t kMaxBatch = 1 << 16, kMaxSequences = 1 << 12;
 
 class Compiler {
  public:

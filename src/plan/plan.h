@@ -301,6 +301,7 @@ struct StateLayout {
   int64_t bytes() const;        // of one sequence
 };
 
+inline constexpr int64_t kMaxSnapshots = 1 << 10;
 struct PlanOptions {
   Format cache_k = Format::f16, cache_v = Format::f16;
   int64_t n_positions = 0;  // per sequence; 0: the model's context

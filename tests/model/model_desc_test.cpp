@@ -127,7 +127,7 @@ TEST(ModelDesc, HyperParametersOutOfRange) {
   EXPECT_THAT(error_of(Replaced::with("llama.attention.causal", false)),
               AllOf(HasSubstr("attention.causal"), HasSubstr("got false")));
   EXPECT_THAT(error_of(Replaced::with("llama.expert_count", uint32_t{8})),
-              HasSubstr("expert_count"));
+              HasSubstr("expert_used_count"));
   EXPECT_THAT(error_of(Replaced::with("llama.vocab_size", uint32_t{8})), HasSubstr("vocab_size"));
 }
 

@@ -95,7 +95,7 @@ class Builder {
   void add_expert_keys() {
     size("expert_count", s_.n_experts);
     size("expert_used_count", s_.n_used);
-    size("expert_feed_forward_length", s_.expert_ff);
+    if (s_.architecture != "llama") size("expert_feed_forward_length", s_.expert_ff);
     if (s_.shared_ff) size("expert_shared_feed_forward_length", s_.shared_ff);
   }
 
@@ -393,6 +393,10 @@ std::vector<ModelShape> dense_shapes() {
   };
   std::vector<ModelShape> all;
   all.push_back(with_yarn(tiny("llama", "tiny-llama-yarn", 64)));
+  all.push_back(tiny("llama", "tiny-mixtral", 32));
+  all.back().n_experts = 8;
+  all.back().n_used = 2;
+  all.back().expert_ff = all.back().n_ff;
   all.push_back(tiny("qwen2", "tiny-qwen2", 16));
   all.back().tied = true;
   all.push_back(with_yarn(tiny("qwen2", "tiny-qwen2-yarn", 64)));
@@ -568,7 +572,8 @@ std::vector<ModelShape> make_shapes() {
   fused.expert_ff = 40;
   all.push_back(fused);
   // Wide enough for every format.
-  for (const char* name : {"qwen3moe", "qwen35", "qwen35moe"}) {
+  for (const char* name :
+       {"qwen3moe", "qwen35", "qwen35moe", "mixtral", "gemma4-experts", "gpt-oss"}) {
     ModelShape small = *std::ranges::find(all, std::string("tiny-") + name, &ModelShape::name);
     small.name = std::string("small-") + name;
     small.n_layers = std::min<int64_t>(small.n_layers, 4);

@@ -47,6 +47,7 @@ inline std::vector<TinyCase> tiny_cases() {
   // Bounds: twice the distance that an exact evaluation has to llama.cpp.
   shape("qwen3moe", "tiny-qwen3moe", 3.4e-4);
   shape("llama_yarn", "tiny-llama-yarn", 1e-4);
+  shape("mixtral", "tiny-mixtral", 3.4e-4);
   shape("qwen2", "tiny-qwen2", 5.4e-5);
   shape("qwen2_yarn", "tiny-qwen2-yarn", 5.4e-5);
   shape("qwen2_fused", "tiny-qwen2-fused", 5.4e-5);

@@ -1,5 +1,6 @@
 // write_tiny_models FOLDER: the models of tiny_cases.h as NAME.gguf, with NAME.ids beside each.
-// write_tiny_models FOLDER quality: those of quality_cases.h, and each as NAME-F32.gguf too.
+// write_tiny_models FOLDER quality: those of quality_cases.h as NAME.SEED.gguf, and each as
+// NAME.SEED-F32.gguf too.
 
 #include <cstdio>
 #include <filesystem>
@@ -39,6 +40,9 @@ int main(int argc, char** argv) {
     return 0;
   }
   for (const auto& c : quality_cases())
-    expanded(write(folder, c.name, quality_model(c), kQualityIds))
-        .write(folder / (c.name + "-F32.gguf"));
+    for (uint64_t seed = 1; seed <= c.n_seeds; ++seed) {
+      const std::string name = fmt::format("{}.{}", c.name, seed);
+      expanded(write(folder, name, quality_model(c, seed), kQualityIds))
+          .write(folder / (name + "-F32.gguf"));
+    }
 }
