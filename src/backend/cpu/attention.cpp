@@ -236,14 +236,17 @@ AttendStep::Rows AttendStep::attend_chunk(const Worker& w, const Tile& tile, int
   const auto v = [&](int64_t p) -> const void* {
     return w.run.cache.v(layer_, pages[static_cast<size_t>(p)], tile.kv_head);
   };
-  // What is read after the chunk's last V: the next chunk, mostly.
+  // Few rows fetch the page behind theirs; for many its reading is a small part of the work. What
+  // is read after the chunk's last V: the next chunk, mostly.
   const void* after = k(std::min(kChunkPositions / kPagePositions, std::ssize(pages) - 1));
   const bool wide = n >= kWidenRows;
   for (int64_t p = first_page; p < end_page; ++p) {
     if (wide) k_.widen(k(p), kPagePositions * head_dim_, s.page_k);
     (wide ? f32_ : k_)
         .scores({s.q + first * head_dim_, n, head_dim_, wide ? s.page_k : k(p),
-                 p + 1 < end_page ? k(p + 1) : v(first_page),
+                 wide               ? nullptr
+                 : p + 1 < end_page ? k(p + 1)
+                                    : v(first_page),
                  s.scores + first * kChunkPositions + p * kPagePositions});
   }
   soften(w, rows, to);
@@ -255,7 +258,10 @@ AttendStep::Rows AttendStep::attend_chunk(const Worker& w, const Tile& tile, int
     if (wide) v_.widen(v(p), kPagePositions * padded_dim_, s.page_v);
     (wide ? f32_ : v_)
         .values({s.scores + first * kChunkPositions + p * kPagePositions, n, s.limits + first,
-                 padded_dim_, wide ? s.page_v : v(p), p + 1 < end_page ? v(p + 1) : after,
+                 padded_dim_, wide ? s.page_v : v(p),
+                 wide               ? nullptr
+                 : p + 1 < end_page ? v(p + 1)
+                                    : after,
                  to.values + first * padded_dim_});
   }
   return rows;

@@ -26,7 +26,7 @@ struct ScoreArgs {
   const float* q;  // [n_rows, head_dim], rotated and scaled
   int64_t n_rows, head_dim;
   const void* k;     // the page's K
-  const void* next;  // what is wanted next is fetched meanwhile, as many bytes as these
+  const void* next;  // what is wanted next is fetched meanwhile, as many bytes as these; or null
   float* scores;     // [n_rows, kChunkPositions], this page's 64 columns
 };
 struct ValueArgs {
@@ -35,7 +35,7 @@ struct ValueArgs {
   const int32_t* limits;  // [n_rows] positions of this page that the row sees, 0..64, not falling
   int64_t head_dim_padded;
   const void* v;     // the page's V
-  const void* next;  // what is wanted next is fetched meanwhile, as many bytes as these
+  const void* next;  // what is wanted next is fetched meanwhile, as many bytes as these; or null
   float* sums;       // [n_rows, head_dim_padded], added to
 };
 
