@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/file.h"
 
 namespace plumb {
 namespace {
@@ -22,10 +23,20 @@ static_assert(std::atomic<bool>::is_always_lock_free);
 int g_pipe[2] = {-1, -1};
 
 void on_interrupt(int) {
-  if (!g_interruptible || g_interrupted.exchange(true)) ::_exit(130);
+  if (!g_interruptible || g_interrupted.exchange(true)) {
+    remove_unfinished_files();
+    ::_exit(130);
+  }
   const int saved = errno;
   [[maybe_unused]] const auto n = ::write(g_pipe[1], "", 1);
   errno = saved;
+}
+
+// Ends the program as the signal would have.
+void on_end(int signal) {
+  remove_unfinished_files();
+  ::signal(signal, SIG_DFL);
+  ::raise(signal);
 }
 
 }  // namespace
@@ -40,6 +51,12 @@ void install_interrupt_handler() {
   action.sa_handler = on_interrupt;
   action.sa_flags = SA_RESTART;
   ::sigaction(SIGINT, &action, nullptr);
+  action.sa_handler = on_end;
+  for (const int signal : {SIGTERM, SIGHUP}) {
+    struct sigaction before {};
+    ::sigaction(signal, nullptr, &before);
+    if (before.sa_handler == SIG_DFL) ::sigaction(signal, &action, nullptr);  // not under nohup
+  }
 }
 
 Interruptible::Interruptible() {

@@ -1,6 +1,7 @@
 #pragma once
 // Ctrl-C. It ends the program at once with exit code 130, except while an Interruptible lives: then
-// the first one only raises a flag, and the second ends the program.
+// the first one only raises a flag, and the second ends the program. However it is ended, by
+// SIGTERM and SIGHUP too, it leaves no unfinished file.
 
 #include <atomic>
 

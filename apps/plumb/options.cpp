@@ -126,7 +126,11 @@ void ModelOptions::attach_context(Arguments& a) {
             "prompt tokens handed over at a time, bounds -ub (default: 2048)");
   a.integer("-ub,--ubatch-size", plan.max_batch, 1, kMostBatch,
             "prompt tokens computed together (default: 512)");
-  a.integer("-ctxcp,--ctx-checkpoints", plan.n_snapshots, 0, kMaxSnapshots,
+  attach_checkpoints(a);
+}
+
+void ModelOptions::attach_checkpoints(Arguments& a) {
+  a.integer("-ctxcp,--ctx-checkpoints", engine.plan.n_snapshots, 0, kMaxSnapshots,
             "earlier states of recurrent layers to keep, for going back to (default: 4)");
 }
 

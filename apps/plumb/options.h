@@ -35,12 +35,13 @@ struct ModelOptions {
   EngineOptions engine;
   int64_t batch = 2048;  // -b; -ub is engine.plan.max_batch
 
-  void attach_model(Arguments& arguments);    // -m
-  void attach_context(Arguments& arguments);  // -c, -b, -ub
-  void attach_cache(Arguments& arguments);    // -ctk, -ctv
-  void attach_backend(Arguments& arguments);  // --backend
-  void attach_threads(Arguments& arguments);  // -t, --cpu, --no-repack
-  void attach(Arguments& arguments);          // all of them
+  void attach_model(Arguments& arguments);        // -m
+  void attach_context(Arguments& arguments);      // -c, -b, -ub
+  void attach_cache(Arguments& arguments);        // -ctk, -ctv
+  void attach_checkpoints(Arguments& arguments);  // -ctxcp
+  void attach_backend(Arguments& arguments);      // --backend
+  void attach_threads(Arguments& arguments);      // -t, --cpu, --no-repack
+  void attach(Arguments& arguments);              // all of them
 
   std::filesystem::path path() const;  // the file that -m means, see model_folder.h
   // As given, the batch no larger than -b.

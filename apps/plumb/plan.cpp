@@ -19,6 +19,7 @@ int plan_command(std::vector<std::string> words) {
   arguments.flag("--json", json, "the same as JSON");
   model.attach_model(arguments);
   model.attach_cache(arguments);
+  model.attach_checkpoints(arguments);
   model.attach_backend(arguments);
   if (!arguments.parse(words)) return 0;
 

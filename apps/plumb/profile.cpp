@@ -2,8 +2,6 @@
 
 #include "measure/profile.h"
 
-#include <algorithm>
-
 #include "base/file.h"
 #include "command.h"
 #include "measuring.h"
@@ -25,11 +23,9 @@ int run(const ProfileCommand& options) {
                               .depth = options.depth,
                               .n_batches = options.batches,
                               .limit_threads = options.model.threads()};
-  EngineOptions engine_options = options.model.engine_options();
-  engine_options.plan.max_batch = std::max(engine_options.plan.max_batch, wanted.n_tokens);
   std::optional<OutputFile> trace;
   if (options.trace) trace.emplace(*options.trace);
-  Engine engine(options.model.path(), engine_options);
+  Engine engine(options.model.path(), options.model.engine_options());
   const Profile result = profile(engine, wanted);
   if (trace) {
     trace->write(to_trace(result, engine.plan()).dump());
@@ -56,7 +52,7 @@ int profile_command(std::vector<std::string> words) {
                       "kind, path and format",
                       "plumb profile -d 1024 --trace trace.json");
   arguments.integer("-p,--n-prompt", options.prompt, 1, 65536,
-                    "batches of N prompt tokens (default: of one, as in generating)");
+                    "batches of N prompt tokens, at most -ub (default: of one, as in generating)");
   arguments.integer("-d,--n-depth", options.depth, 0, INT32_MAX,
                     "positions cached before each batch (default: 0)");
   arguments.integer("-r,--batches", options.batches, 1, 1'000'000,

@@ -5,7 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -83,6 +86,32 @@ std::string read_file(const std::filesystem::path& path, int64_t max_bytes) {
   }
 }
 
+namespace {
+
+// Names of unfinished files, for whoever may not allocate or wait.
+std::array<std::atomic<char*>, 16> g_unfinished;
+
+void remember_unfinished(const char* name) {
+  char* copy = ::strdup(name);
+  for (std::atomic<char*>& slot : g_unfinished) {
+    char* free = nullptr;
+    if (copy && slot.compare_exchange_strong(free, copy)) return;
+  }
+  std::free(copy);
+}
+
+void forget_unfinished(std::string_view name) {
+  for (std::atomic<char*>& slot : g_unfinished)
+    if (char* known = slot; known && name == known) return std::free(slot.exchange(nullptr));
+}
+
+}  // namespace
+
+void remove_unfinished_files() noexcept {
+  for (const std::atomic<char*>& slot : g_unfinished)
+    if (const char* name = slot) ::unlink(name);
+}
+
 OutputFile::OutputFile(const std::filesystem::path& path) : path_(path), written_(path) {
   std::error_code ignored;
   const auto type = std::filesystem::status(path, ignored).type();
@@ -93,11 +122,14 @@ OutputFile::OutputFile(const std::filesystem::path& path) : path_(path), written
   if (type == regular || type == not_found) written_ += fmt::format(".part-{}", ::getpid());
   fd_ = ::open(written_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd_ < 0) fail("{}: expected a file that can be written, got: {}", path.string(), reason());
+  if (written_ != path_) remember_unfinished(written_.c_str());
 }
 
 OutputFile::~OutputFile() {
   if (fd_ >= 0) ::close(fd_);
-  if (written_ != path_) ::unlink(written_.c_str());
+  if (written_ == path_) return;
+  ::unlink(written_.c_str());
+  forget_unfinished(written_.native());
 }
 
 void OutputFile::write(std::string_view bytes) {
@@ -115,6 +147,7 @@ void OutputFile::commit() {
   if (written_ == path_) return;
   if (::rename(written_.c_str(), path_.c_str()) != 0)
     fail_machine("{}: cannot rename into place: {}", path_.string(), reason());
+  forget_unfinished(written_.native());
   written_ = path_;
 }
 

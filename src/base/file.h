@@ -52,6 +52,9 @@ class OutputFile {
   int fd_;
 };
 
+// Those of this process that are not committed: for handlers of signals that end it.
+void remove_unfinished_files() noexcept;
+
 // The same in one go: the name holds the old content or the new, never a part.
 void write_file(const std::filesystem::path& path, std::string_view content);
 

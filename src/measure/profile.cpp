@@ -70,7 +70,7 @@ class Profiler {
 
   Profile run() {
     time();  // once to warm up
-    measure_limits();
+    measure_limits(result_.options.limit_threads);
     const StateMeter meter;
     std::vector<WatchedBatch> watched, unwatched;
     for (int64_t i = 0; i < result_.options.n_batches; ++i) {
@@ -82,8 +82,12 @@ class Profiler {
       if (result_.traces.size() < kTraces) result_.traces.push_back(times_);
     }
     result_.state = meter.state();
-    measure_limits();
     result_.n_threads = times_.n_threads();
+    if (result_.n_threads < result_.options.limit_threads) {  // other limits are theirs
+      forget_limits();
+      measure_limits(result_.n_threads);
+    }
+    measure_limits(std::min(result_.n_threads, result_.options.limit_threads));
     summarize(std::move(unwatched), result_);
     result_.unwatched_ns = result_.batch_ns;
     summarize(std::move(watched), result_);
@@ -103,8 +107,11 @@ class Profiler {
     return static_cast<double>(end - start);
   }
 
-  void measure_limits() {
-    const int n_threads = result_.options.limit_threads;
+  void forget_limits() {
+    result_.limits_samples.clear();
+    result_.limits = {};
+  }
+  void measure_limits(int n_threads) {
     if (n_threads == 0) return;
     result_.limits_samples.push_back(measure_machine_limits(n_threads));
     result_.limits = better_of(result_.limits, result_.limits_samples.back());

@@ -20,7 +20,9 @@ struct ProfileOptions {
   int64_t n_tokens = 1;  // of a batch
   int64_t depth = 0;     // positions cached before it
   int64_t n_batches = 64;
-  int limit_threads = 0;  // measure the machine's limits with so many, before and after; 0: not
+  // Measure the machine's limits with so many threads, before and after; fewer where fewer worked
+  // in the end (then twice after); 0: not.
+  int limit_threads = 0;
 };
 
 // Nanoseconds. A step lasts until the first thread begins the next one; `waiting` is the part in

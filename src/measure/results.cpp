@@ -86,23 +86,32 @@ std::string manner_of(const json& record) {
   return manner;
 }
 
-// Numbers that are none are not worth a refusal: they only say how sure a result is.
-std::vector<double> limits_of(const json& record, const char* name) {
-  std::vector<double> limits;
+// What says how sure a result is may be missing (or null), not nonsense.
+std::vector<double> limits_of(const json& record, const char* name, std::string_view what) {
   const auto values = record.find(name);
-  if (values == record.end() || !values->is_array() || values->size() > kMostSamples) return {};
-  for (const json& value : *values)
-    if (value.is_number() && value.get<double>() > 0 && value.get<double>() <= kMostRate)
-      limits.push_back(value.get<double>());
+  if (values == record.end() || values->is_null()) return {};
+  std::vector<double> limits;
+  const bool is_list = values->is_array() && values->size() <= kMostSamples;
+  for (const json& value : is_list ? *values : json::array()) {
+    const double limit = value.is_number() ? value.get<double>() : 0;
+    if (limit > 0 && limit <= kMostRate) limits.push_back(limit);
+  }
+  if (!is_list || limits.size() != values->size())
+    fail("{}: {}: expected an array of positive numbers, got {}", what, name,
+         plumb::quoted(values->dump(-1, ' ', true, json::error_handler_t::replace), 40));
   return limits;
 }
 
-Surroundings surroundings_of(const json& record) {
-  Surroundings s{.read_limits = limits_of(record, "limit_gbps_samples"),
-                 .macs_limits = limits_of(record, "limit_gmacs_samples"),
+Surroundings surroundings_of(const json& record, std::string_view what) {
+  Surroundings s{.read_limits = limits_of(record, "limit_gbps_samples", what),
+                 .macs_limits = limits_of(record, "limit_gmacs_samples", what),
                  .others = {}};
   const auto others = record.find("other_processes_share");
-  if (others != record.end() && others->is_number()) s.others = others->get<double>();
+  if (others == record.end() || others->is_null()) return s;
+  s.others = others->is_number() ? others->get<double>() : -1;
+  if (!(*s.others >= 0 && *s.others <= 1.1))
+    fail("{}: other_processes_share: expected 0 to 1, got {}", what,
+         plumb::quoted(others->dump(-1, ' ', true, json::error_handler_t::replace), 40));
   return s;
 }
 
@@ -147,7 +156,7 @@ TestRates parse_record(const json& record, std::string_view what) {
   out.manner = manner_of(record);
   out.settings = settings_of(record);
   out.rates = rates_of(record, out.test, what);
-  out.surroundings = surroundings_of(record);
+  out.surroundings = surroundings_of(record, what);
   return out;
 }
 

@@ -247,6 +247,13 @@ TEST_F(Compare, WhatCannotBeComparedIsRefused) {
   expect_refused(plumb({"compare", a, x}), {"x.json", "llama-bench's JSON"});
   write_file(x, R"({"samples_ns": [1]})");
   expect_refused(plumb({"compare", a, x}), {"x.json", "n_prompt"});
+  for (const char* nonsense : {R"("other_processes_share": "x")", R"("other_processes_share": -7)",
+                               R"("limit_gbps_samples": ["x"])", R"("limit_gbps_samples": "x")"}) {
+    std::string r = record("[100,101,99]");
+    r.insert(r.find('{') + 1, std::string(nonsense) + ", ");
+    write_file(x, r);
+    expect_refused(plumb({"compare", a, x}), {"x.json", "expected"});
+  }
   const std::string good = "echo '" + record("[1]") + "'";
   expect_refused(plumb({"compare", "--run", good, "--run", "echo no >&2; exit 7"}),
                  {"exit code 0, got 7", "no"});

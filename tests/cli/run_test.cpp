@@ -242,6 +242,24 @@ TEST_F(Interrupted, AnUnfinishedFileIsNotLeftBehind) {
   EXPECT_TRUE(std::filesystem::is_empty(path("out")));
 }
 
+TEST_F(Interrupted, NoSignalLeavesAnUnfinishedFile) {
+  const Words tail = endless();
+  folder_.add("out/placeholder", "");
+  std::filesystem::remove(path("out/placeholder"));
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    const std::string trace = path("out/trace.json").string();
+    Program program(PLUMB_PROGRAM,
+                    {"profile", "-m", tail[1], "-r", "1000000", "--trace", trace, "--wait"},
+                    options());
+    for (int i = 0; i < 600 && std::filesystem::is_empty(path("out")); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_FALSE(std::filesystem::is_empty(path("out")));
+    program.signal(signal);
+    EXPECT_EQ(program.finish().code, 128 + signal);
+    EXPECT_TRUE(std::filesystem::is_empty(path("out"))) << signal;
+  }
+}
+
 // One batch of many tokens, which would take minutes.
 TEST_F(Interrupted, CtrlCEndsALongPromptInTheMiddleOfABatch) {
   const Words tail = endless();

@@ -3,12 +3,18 @@
 // permutes q and k for it), SwiGLU; Llama 3.2 carries its long-context rope factors as a tensor;
 // some models have biases; Mixtral has experts, each as wide as a dense FFN (Jiang et al. 2024).
 
+#include "base/error.h"
 #include "model/family.h"
 
 namespace plumb {
 
 ModelDesc read_llama(const Keys& keys, TensorTable& tensors) {
   const bool has_experts = keys.metadata.integer_or(keys("expert_count"), 0) != 0;
+  if (has_experts && tensors.has("blk.0.ffn_gate.0.weight"))
+    fail(
+        "{}: expected the experts of a layer in one tensor (ffn_gate_exps), got a tensor for each: "
+        "a file of 2023, to be converted again",
+        keys.metadata.file_name());
   ModelDesc d = read_decoder(keys, tensors);
   const int64_t head_dim = read_head_dim(keys, d.n_embd);
   Rope rope = read_rope(keys, RopeLayout::interleaved, head_dim);
