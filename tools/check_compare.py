@@ -27,10 +27,13 @@ def compare(a, run_b):
     run_a = f"{a.plumb} bench {a.bench} --no-limit -o json" + (f" -m {shlex.quote(a.model)}" if a.model else "")
     # A filter on both sides, so that both pay for it; it fails where the benchmark does.
     both = [f"{run_a} | {shlex.quote(sys.executable)} {shlex.quote(__file__)} --slow {f}" for f in (1, run_b)]
-    p = subprocess.run([a.plumb, "compare", "--json", "--rounds", str(a.rounds), "--wait", "--run", both[0], "--run", both[1]],
-                       capture_output=True, text=True)
+    try:
+        p = subprocess.run([a.plumb, "compare", "--json", "--rounds", str(a.rounds), "--wait", "--run", both[0], "--run", both[1]],
+                           capture_output=True, text=True)
+    except OSError as e:
+        sys.exit(f"--plumb {a.plumb}: {e.strerror}")
     if p.returncode:
-        sys.exit(p.stderr)
+        sys.exit(f"{a.plumb} compare: exit code {p.returncode}: {p.stderr.strip() or 'it says nothing'}")
     return json.loads(p.stdout)
 
 
@@ -58,6 +61,8 @@ def main():
     a = p.parse_args()
     if a.slow:
         return slowed(a.slow)
+    if a.tries < 0 or a.planted < 0:
+        p.error("--tries and --planted: expected 0 or more")
     same = tries(a, "A/A", a.tries, 1)
     slower = tries(a, "planted", a.planted, 1 + a.slowdown)
     wrong = same["better"] + same["worse"]

@@ -69,7 +69,9 @@ def check_fields(record, what):
         raise Problem(f"{what}: expected an object, got {type(record).__name__}")
     for name, is_good in FIELDS.items():
         value = record.get(name)
-        if value is not None and not is_good(value):
+        if value is None:
+            record.pop(name, None)  # null says what absence does
+        elif not is_good(value):
             raise Problem(f"{what}: {name}: got {str(value)[:60]!r}, which it cannot be")
 
 
