@@ -244,8 +244,7 @@ TEST_F(Interrupted, AnUnfinishedFileIsNotLeftBehind) {
 
 TEST_F(Interrupted, NoSignalLeavesAnUnfinishedFile) {
   const Words tail = endless();
-  folder_.add("out/placeholder", "");
-  std::filesystem::remove(path("out/placeholder"));
+  std::filesystem::create_directory(path("out"));
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     const std::string trace = path("out/trace.json").string();
     Program program(PLUMB_PROGRAM,
