@@ -27,7 +27,7 @@ std::string role_of(const Step& step, const Tensor& tensor) {
 }
 
 // The experts of a stack one by one; a convolution is no matrix; anything else is one.
-std::vector<Tensor> matrices_of(const Step& step, const Tensor& tensor) {
+std::vector<Tensor> single_matrices(const Step& step, const Tensor& tensor) {
   int64_t n_experts = 1;
   if (const auto* s = std::get_if<ExpertGateUp>(&step.args)) n_experts = s->n_experts;
   if (const auto* s = std::get_if<ExpertDownAdd>(&step.args))
@@ -92,11 +92,11 @@ std::vector<Shape> shapes_of(const Plan& plan) {
   std::vector<Shape> shapes;
   std::set<std::string_view> seen;
   for (const Step& step : plan.steps) {
-    for (const Tensor* t : weights_of(step)) {
+    for (const Tensor* t : matrices_of(step)) {
       if (t == table_of(step)) continue;  // a row is looked up
-      if (t->rows == 1 || !seen.insert(t->name).second) continue;
+      if (!seen.insert(t->name).second) continue;
       const std::string role = role_of(step, *t);
-      for (const Tensor& matrix : matrices_of(step, *t)) add_shape(shapes, role, matrix);
+      for (const Tensor& matrix : single_matrices(step, *t)) add_shape(shapes, role, matrix);
     }
   }
   return shapes;

@@ -20,8 +20,7 @@ Overloaded(Ts...) -> Overloaded<Ts...>;
 // Multiply-adds of every matrix of the step, two operations each; vectors count nothing.
 int64_t matrix_ops(const Step& step) {
   int64_t ops = 0;
-  for (const Tensor* t : weights_of(step))
-    if (t->rows > 1) ops += 2 * t->elements();
+  for (const Tensor* t : matrices_of(step)) ops += 2 * t->elements();
   return ops;
 }
 
@@ -43,7 +42,6 @@ void count_experts(std::initializer_list<const ExpertStack*> stacks, int64_t n_e
     cost.expert_bytes += expert_bytes(*s);
     cost.weight_bytes -= n_experts * expert_bytes(*s);
     cost.ops_per_token -= 2 * (n_experts - n_used) * s->rows * s->weight.columns;
-    if (s->bias) cost.ops_per_token -= 2 * s->bias.elements();  // a vector per expert
   }
   cost.n_used = n_used;
   cost.n_experts = n_experts;
@@ -55,63 +53,90 @@ int64_t columns_of(const Plan& plan, const std::vector<BufferId>& buffers) {
   return columns;
 }
 
+// Those of a step: what it multiplies by or looks up, and all, norms and biases included.
+struct Weights {
+  std::vector<const Tensor*> matrices, all;
+};
+
+Weights list_weights(const Step& step) {
+  Weights w;
+  const auto matrices = [&](std::initializer_list<const Tensor*> some) {
+    for (const Tensor* t : some)
+      if (*t) w.matrices.push_back(t), w.all.push_back(t);
+  };
+  const auto vectors = [&](std::initializer_list<const Tensor*> some) {
+    for (const Tensor* t : some)
+      if (*t) w.all.push_back(t);
+  };
+  std::visit(
+      Overloaded{
+          [&](const Embed& s) { matrices({&s.table}); },
+          [&](const Project& s) {
+            for (const auto& part : s.parts) {
+              matrices({&part.weight});
+              vectors({&part.bias});
+            }
+            vectors({&s.norm.weight});
+          },
+          [&](const Attend& s) {
+            vectors({&s.q_norm.weight, &s.k_norm.weight, &s.sinks});
+          },
+          [&](const MergePartials&) {},
+          [&](const DeltaRule& s) {
+            matrices({&s.conv});
+            vectors({&s.a, &s.dt_bias, &s.norm});
+          },
+          [&](const ProjectAdd& s) {
+            matrices({&s.weight});
+            vectors({&s.bias});
+          },
+          [&](const AddBranches& s) {
+            for (const auto& branch : s.branches) vectors({&branch.norm.weight});
+            vectors({&s.norm.weight});
+          },
+          [&](const EmbedSlices& s) {
+            matrices({&s.table});
+            vectors({&s.norm.weight});
+          },
+          [&](const GateBy& s) { matrices({&s.gate}); },
+          [&](const GateUp& s) {
+            matrices({&s.gate, &s.up});
+            vectors({&s.gate_bias, &s.up_bias, &s.norm.weight});
+          },
+          [&](const Route& s) {
+            const DenseFfn& f = s.shared_ffn;
+            matrices({&s.router, &f.gate, &f.up});
+            vectors({&s.bias, &s.router_norm.weight, &s.shared_gate, &f.gate_bias, &f.up_bias});
+            if (f.gate && s.norm.weight.name != s.router_norm.weight.name)
+              vectors({&s.norm.weight});
+          },
+          [&](const ExpertGateUp& s) {
+            matrices({&s.gate.weight});
+            if (s.up.weight.name != s.gate.weight.name) matrices({&s.up.weight});
+            vectors({&s.gate.bias, &s.up.bias, &s.norm.weight, &s.expert_scale});
+          },
+          [&](const ExpertDownAdd& s) {
+            matrices({&s.down.weight, &s.shared_down});
+            vectors({&s.down.bias, &s.shared_bias});
+          },
+          [&](const Head& s) {
+            matrices({&s.weight});
+            vectors({&s.bias, &s.norm.weight});
+          },
+          [&](const Pick&) {},
+      },
+      step.args);
+  return w;
+}
+
 }  // namespace
 
 std::vector<const Tensor*> weights_of(const Step& step) {
-  std::vector<const Tensor*> all;
-  const auto add = [&](std::initializer_list<const Tensor*> some) {
-    for (const Tensor* t : some)
-      if (*t) all.push_back(t);
-  };
-  std::visit(Overloaded{
-                 [&](const Embed& s) { add({&s.table}); },
-                 [&](const Project& s) {
-                   for (const auto& part : s.parts) add({&part.weight, &part.bias});
-                   add({&s.norm.weight});
-                 },
-                 [&](const Attend& s) {
-                   add({&s.q_norm.weight, &s.k_norm.weight, &s.sinks});
-                 },
-                 [&](const MergePartials&) {},
-                 [&](const DeltaRule& s) {
-                   add({&s.conv, &s.a, &s.dt_bias, &s.norm});
-                 },
-                 [&](const ProjectAdd& s) {
-                   add({&s.weight, &s.bias});
-                 },
-                 [&](const AddBranches& s) {
-                   for (const auto& branch : s.branches) add({&branch.norm.weight});
-                   add({&s.norm.weight});
-                 },
-                 [&](const EmbedSlices& s) {
-                   add({&s.table, &s.norm.weight});
-                 },
-                 [&](const GateBy& s) { add({&s.gate}); },
-                 [&](const GateUp& s) {
-                   add({&s.gate, &s.up, &s.gate_bias, &s.up_bias, &s.norm.weight});
-                 },
-                 [&](const Route& s) {
-                   const DenseFfn& f = s.shared_ffn;
-                   add({&s.router, &s.bias, &s.router_norm.weight, &s.shared_gate, &f.gate, &f.up,
-                        &f.gate_bias, &f.up_bias});
-                   if (f.gate && s.norm.weight.name != s.router_norm.weight.name)
-                     add({&s.norm.weight});
-                 },
-                 [&](const ExpertGateUp& s) {
-                   add({&s.gate.weight, &s.gate.bias, &s.norm.weight, &s.expert_scale});
-                   if (s.up.weight.name != s.gate.weight.name) add({&s.up.weight});
-                   add({&s.up.bias});
-                 },
-                 [&](const ExpertDownAdd& s) {
-                   add({&s.down.weight, &s.down.bias, &s.shared_down, &s.shared_bias});
-                 },
-                 [&](const Head& s) {
-                   add({&s.weight, &s.bias, &s.norm.weight});
-                 },
-                 [&](const Pick&) {},
-             },
-             step.args);
-  return all;
+  return list_weights(step).all;
+}
+
+std::vector<const Tensor*> matrices_of(const Step& step) {
+  return list_weights(step).matrices;
 }
 
 const Tensor* table_of(const Step& step) {

@@ -266,6 +266,8 @@ struct Step {
 };
 std::vector<const Tensor*> weights_of(
     const Step& step);  // matrices, norms and biases that the step reads
+// Of them what it multiplies by, and tables; a matrix may have one row.
+std::vector<const Tensor*> matrices_of(const Step& step);
 // The table of which the step reads a row per token, or null.
 const Tensor* table_of(const Step& step);
 // The weights of a step and how many of their bytes one decoded token reads: all, one row of a

@@ -15,8 +15,7 @@ using nlohmann::ordered_json;
 // Rows and columns of the step's matrices side by side.
 std::pair<int64_t, int64_t> shape_of(const Step& step) {
   std::pair<int64_t, int64_t> shape{0, 0};
-  for (const Tensor* t : weights_of(step))
-    if (t->rows > 1) shape = {shape.first + t->rows, t->columns};
+  for (const Tensor* t : matrices_of(step)) shape = {shape.first + t->rows, t->columns};
   return shape;
 }
 
@@ -28,7 +27,7 @@ int64_t weights_per_token(const Step& step) {
 }
 
 struct Totals {
-  int64_t weight_bytes = 0, kv_per_position = 0, reads = 0, writes = 0, ops = 0;
+  int64_t weight_bytes = 0, reads = 0, writes = 0, ops = 0;
   std::map<Path, int64_t> by_path;
   std::map<std::string_view, int64_t> by_format;
 };
@@ -41,7 +40,6 @@ Totals totals_of(const Plan& plan, int64_t n_tokens, int64_t depth) {
       t.by_path[path] += bytes;
       t.by_format[format_info(tensor->format).name] += bytes;
     }
-    t.kv_per_position += step.cost.read_per_position;
     t.reads = saturating_add(t.reads, step.cost.reads(n_tokens, depth));
     t.writes = saturating_add(t.writes, step.cost.writes(n_tokens));
     t.ops = saturating_add(t.ops, step.cost.ops(n_tokens, depth));
@@ -53,9 +51,9 @@ Totals totals_of(const Plan& plan, int64_t n_tokens, int64_t depth) {
 
 std::string formats_of(const Step& step) {
   std::string out;
-  for (const Tensor* t : weights_of(step)) {
+  for (const Tensor* t : matrices_of(step)) {
     const std::string name(format_info(t->format).name);
-    if (t->rows > 1 && out.find(name) == std::string::npos) out += (out.empty() ? "" : "+") + name;
+    if (out.find(name) == std::string::npos) out += (out.empty() ? "" : "+") + name;
   }
   return out;
 }
@@ -81,7 +79,7 @@ std::string to_text(const Plan& plan, int64_t n_tokens, int64_t depth) {
                      plan.steps.size(), n_tokens, depth, human_bytes(t.reads),
                      human_bytes(t.writes), static_cast<double>(t.ops) / 1e9);
   out += fmt::format("one token: weights {}, cache {} B per position\n",
-                     human_bytes(t.weight_bytes), t.kv_per_position);
+                     human_bytes(t.weight_bytes), plan.cache.bytes_per_position());
   if (!plan.states.layers.empty())
     out += fmt::format(
         "recurrent states: {} of a sequence, read and written by every batch; with the {} earlier "
@@ -120,7 +118,7 @@ ordered_json to_json(const Plan& plan, int64_t n_tokens, int64_t depth) {
           {"per_token",
            {{"steps", plan.steps.size()},
             {"weight_bytes", t.weight_bytes},
-            {"kv_bytes_per_position", t.kv_per_position},
+            {"kv_bytes_per_position", plan.cache.bytes_per_position()},
             {"state_bytes", plan.states.bytes()},
             {"by_path", std::move(by_path)},
             {"by_format", std::move(by_format)}}}};

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "backend/cpu/cpu.h"
-#include "backend/cpu/instruction_set.h"
 #include "backend/reference/reference.h"
 #include "backend/set_name.h"
 #include "measure/check.h"
@@ -24,12 +23,7 @@ using test::ShapePlan;
 using test::some_ids;
 
 class CpuBlocks : public ::testing::TestWithParam<std::string> {};
-std::vector<std::string> sets() {
-  std::vector<std::string> names;
-  for (const auto* kernels : cpu::available_kernels()) names.emplace_back(kernels->name);
-  return names;
-}
-INSTANTIATE_TEST_SUITE_P(Sets, CpuBlocks, ::testing::ValuesIn(sets()),
+INSTANTIATE_TEST_SUITE_P(Sets, CpuBlocks, ::testing::ValuesIn(test::set_names()),
                          [](const auto& param) { return test::set_name(param.param); });
 
 constexpr PlanOptions kOptions{.cache_k = Format::f32,
@@ -78,6 +72,27 @@ TEST_P(CpuBlocks, MatchTheReferenceInOtherFormats) {
       const Difference d = largest_difference(tiny, *cpu, 12);
       EXPECT_LT(d.max_rel, 0.03) << name << ", " << format_info(format).name << ": " << d.name;
     }
+}
+
+// A matrix of one row is a matrix: its activations need room, and their form, too. What overwrites
+// its neighbours is not the same in batches of one.
+TEST_P(CpuBlocks, MatricesOfOneRow) {
+  const auto cpu = make_cpu_backend(2, GetParam());
+  const auto expect_whole = [&](const ModelShape& shape, const char* rule, Format format) {
+    const ShapePlan tiny(shape, {.matrices = Format::f32, .rules = {{rule, format}}}, kOptions);
+    const std::vector<int32_t> ids = some_ids(150, tiny.model.n_vocab);
+    const auto whole = cpu->compile(tiny.plan), single = cpu->compile(tiny.plan);
+    EXPECT_TRUE(same_bits(in_batches(*whole, ids, std::vector<size_t>{150}),
+                          in_batches(*single, ids, std::vector<size_t>(150, 1))))
+        << rule;
+  };
+  ModelShape thin = model_shape("tiny-qwen3");
+  thin.n_embd = 1;
+  thin.head_dim = 64;
+  expect_whole(thin, "attn_output|ffn_down", Format::q8_0);
+  ModelShape flat = model_shape("tiny-qwen3");
+  flat.n_ff = 1;
+  expect_whole(flat, "ffn_(gate|up)", Format::bf16);
 }
 
 // What other families ask of experts: other activations and rules, biases, norms of their own, sums

@@ -95,8 +95,7 @@ Extents::Extents(const Plan& plan)
       max_logits(plan.options.max_logits),
       chunks((plan.options.n_positions + kChunkPositions - 1) / kChunkPositions) {
   for (const Step& step : plan.steps) {
-    for (const Tensor* t : weights_of(step)) {
-      if (t->rows == 1) continue;
+    for (const Tensor* t : matrices_of(step)) {
       columns = std::max(columns, even(t->columns));
       if (t == table_of(step)) continue;
       bf16 = bf16 || t->format == Format::bf16;
