@@ -9,6 +9,7 @@
 #include "command.h"
 #include "options.h"
 #include "output.h"
+#include "plan/cache_pools.h"
 #include "stats.h"
 
 namespace plumb {
@@ -113,15 +114,19 @@ int64_t left_out_parameters(const gguf::File& file, const ModelDesc& model) {
   return parameters(file) - read;
 }
 
-// What the cache grows by, and what layers with a window hold at most of one sequence.
+// What the cache grows by, and what layers with a window hold at most of one sequence: the window,
+// a batch and what fills their pages.
 ordered_json cache_json(const Plan& plan) {
   int64_t per_position = 0, windows = 0;
+  const std::vector<CachePool> pools = cache_pools(plan);
   for (const CacheLayer& layer : plan.cache.layers) {
     const int64_t bytes = plan.cache.bytes_per_position(layer);
+    const CachePool& pool = pools[static_cast<size_t>(pool_of(pools, layer))];
     if (layer.window == 0)
       per_position = saturating_add(per_position, bytes);
     else
-      windows = saturating_add(windows, saturating_mul(bytes, layer.window));
+      windows =
+          saturating_add(windows, saturating_mul(bytes, pool.sequence_pages * kPagePositions));
   }
   return {{"bytes_per_1000_positions", saturating_mul(1000, per_position)},
           {"window_bytes", windows}};
@@ -147,6 +152,7 @@ void add_model(const gguf::File& file, const ModelDesc& model, const ModelOption
   const int64_t idle = idle_expert_parameters(model);
   json["active_parameters"] =
       json["parameters"].get<int64_t>() - left_out_parameters(file, model) - idle;
+  json["left_out_layers"] = model.n_left_out;
   if (idle == 0) return;
   // What must be in memory with every expert there, and with none.
   const auto total = [&](int64_t room) {
@@ -174,6 +180,7 @@ FileFacts facts_of(const gguf::File& file, const ModelOptions& options) {
       {"context_length", metadata.integer_or(architecture + ".context_length", 0, 0, INT64_MAX)},
       {"vocabulary_only", !has_weights},
       {"layers", ordered_json::object()},
+      {"left_out_layers", 0},
       {"cache", nullptr},
       {"formats", bytes_by_format(file)},
       {"vocabulary", nullptr},

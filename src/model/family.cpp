@@ -83,6 +83,10 @@ ModelDesc read_decoder(const Keys& keys, TensorTable& tensors) {
   if (!m.boolean_or(keys("attention.causal"), true))
     fail("{}: {}: expected true (plumb generates text), got false", m.file_name(),
          keys("attention.causal"));
+  // Of embedding and ranking models; 0: none.
+  if (const int64_t pooling = m.integer_or(keys("pooling_type"), 0); pooling != 0)
+    fail("{}: {}: expected 0 (plumb generates text), got {}", m.file_name(), keys("pooling_type"),
+         pooling);
   ModelDesc d;
   d.architecture = keys.architecture;
   d.n_embd = m.integer(keys("embedding_length"), 1, kMaxWidth);

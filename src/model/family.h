@@ -76,6 +76,9 @@ DeltaNet read_delta_net(const Keys& keys, TensorTable& tensors, const ModelDesc&
 // for heads of head_dim values. Factors that a tensor holds are the family's to read. `suffix`: the
 // rope of sliding layers ("_swa"), which is never stretched.
 Rope read_rope(const Keys& keys, RopeLayout layout, int64_t head_dim, std::string_view suffix = "");
+// The rope of sliding layers that differs in its base alone: rope.freq_base_swa, if the file has
+// it.
+Rope read_rope_of_windows(const Keys& keys, RopeLayout layout, int64_t head_dim);
 void multiply_factors(Rope& rope, const std::vector<float>& factors);
 // Factors from a tensor of n values; empty where the file has none. Error: one that is not a
 // number above 0.

@@ -84,7 +84,8 @@ std::string to_text(const ModelDesc& desc) {
   // Layers that are alike stand on one line.
   std::map<std::string, int64_t> kinds;
   for (const Layer& layer : desc.layers) ++kinds[text_of(layer)];
-  for (const auto& [kind, n] : kinds) out += fmt::format("  {} layers: {}\n", n, kind);
+  for (const auto& [kind, n] : kinds)
+    out += fmt::format("  {} layer{}: {}\n", n, n == 1 ? "" : "s", kind);
   if (desc.n_left_out)
     out += fmt::format("  {} more at the end, for predicting further tokens: left out\n",
                        desc.n_left_out);

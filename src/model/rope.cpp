@@ -16,7 +16,11 @@ float read_stretch(const Keys& keys) {
   const char* name =
       keys.metadata.has(keys("rope.scaling.factor")) ? "rope.scaling.factor" : "rope.scale_linear";
   if (keys.metadata.number_or(keys(name), 1) == 0) return 1;
-  return read_positive(keys, name, 1);
+  const float factor = read_positive(keys, name, 1);
+  if (!std::isfinite(1 / factor))
+    fail("{}: {}: expected a factor whose inverse is a number, got {}", keys.metadata.file_name(),
+         keys(name), factor);
+  return factor;
 }
 
 // Peng et al. 2023: pairs that turn more than kFast times within the original context keep their
@@ -64,18 +68,32 @@ void stretch(const Keys& keys, Rope& rope) {
          keys("rope.scaling.type"), quoted(type));
 }
 
-}  // namespace
-
-Rope read_rope(const Keys& keys, RopeLayout layout, int64_t head_dim, std::string_view suffix) {
+// Not stretched.
+Rope read_plain_rope(const Keys& keys, RopeLayout layout, int64_t head_dim, const std::string& dims,
+                     const std::string& base) {
   const gguf::Metadata& m = keys.metadata;
-  const std::string dims = fmt::format("rope.dimension_count{}", suffix),
-                    base = fmt::format("rope.freq_base{}", suffix);
   Rope rope{.layout = layout};
   rope.n_dims = m.integer_or(keys(dims), head_dim, 2, head_dim);
   if (rope.n_dims % 2)
     fail("{}: {}: expected an even number, got {}", m.file_name(), keys(dims), rope.n_dims);
   rope.base = read_positive(keys, base, 10000);
+  return rope;
+}
+
+}  // namespace
+
+Rope read_rope(const Keys& keys, RopeLayout layout, int64_t head_dim, std::string_view suffix) {
+  Rope rope = read_plain_rope(keys, layout, head_dim, fmt::format("rope.dimension_count{}", suffix),
+                              fmt::format("rope.freq_base{}", suffix));
   if (suffix.empty()) stretch(keys, rope);
+  return rope;
+}
+
+Rope read_rope_of_windows(const Keys& keys, RopeLayout layout, int64_t head_dim) {
+  const char* base =
+      keys.metadata.has(keys("rope.freq_base_swa")) ? "rope.freq_base_swa" : "rope.freq_base";
+  Rope rope = read_plain_rope(keys, layout, head_dim, "rope.dimension_count", base);
+  stretch(keys, rope);
   return rope;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "cli.h"
+#include "support/model_shapes.h"
 
 namespace plumb::test {
 namespace {
@@ -91,6 +92,59 @@ TEST_F(Facts, InfoHasTheFieldsOfTheContract) {
   EXPECT_EQ(json({"info", "--json", "-c", "128", "-ctk", "f32", "-ctv", "f32"})["memory"]["kv"],
             2 * j["memory"]["kv"].get<int64_t>());
   EXPECT_EQ(json({"info", "--json", "--tensors"})["tensor_list"].size(), j["tensors"]);
+}
+
+class FamilyFacts : public Facts {
+ protected:
+  std::string write_shape(const ModelShape& shape) {
+    const auto file = path(shape.name + ".gguf");
+    random_model(shape).write(file);
+    return file.string();
+  }
+  Json info(const std::string& file, Words words = {}) {
+    words.insert(words.begin(), {"info", "--json", "-m", file});
+    const Finished f = plumb(words);
+    EXPECT_EQ(f.code, 0) << f.err;
+    return Json::parse(f.out, nullptr, false);
+  }
+};
+
+TEST_F(FamilyFacts, InfoReportsBlocksThatAreLeftOut) {
+  const std::string file = write_shape(model_shape("tiny-qwen35-mtp"));
+  const Json j = info(file);
+  EXPECT_EQ(j["left_out_layers"], 1);
+  EXPECT_EQ(j["layers"], (Json{{"attention", 1}, {"delta_net", 3}}));
+  EXPECT_LT(j["active_parameters"], j["parameters"]);
+  const std::string text = plumb({"info", "-m", file}).out;
+  EXPECT_THAT(text,
+              testing::HasSubstr("1 more at the end, for predicting further tokens: left out"));
+  EXPECT_THAT(text, testing::HasSubstr("  3 layers: gated delta net"));
+  EXPECT_THAT(text, testing::HasSubstr("  1 layer: attention"));
+}
+
+// Whatever is cached: what grows with the positions, and what layers with a window hold at most.
+TEST_F(FamilyFacts, InfoOfWindows) {
+  const ModelShape shape = model_shape("tiny-gpt-oss");
+  const std::string file = write_shape(shape);
+  const int64_t bytes = 2 * shape.n_kv_heads * shape.head_dim * 2;  // of a layer's position
+  for (const int64_t batch : {1, 200}) {
+    const Json j = info(file, {"-c", "4096", "-ub", std::to_string(batch)});
+    const Json& cache = j["cache"];
+    EXPECT_EQ(cache["bytes_per_1000_positions"], 1000 * bytes * shape.n_layers / 2);
+    const int64_t windows = cache["window_bytes"];
+    EXPECT_GE(windows, bytes * (shape.window + batch - 1) * shape.n_layers / 2);
+    EXPECT_LE(windows, bytes * (shape.window + batch + 128) * shape.n_layers / 2);
+    EXPECT_EQ(j["memory"]["kv"], 4096 * bytes * shape.n_layers / 2 + windows) << "all of the cache";
+  }
+}
+
+TEST_F(FamilyFacts, InfoSaysWhatExpertsNeed) {
+  const std::string file = write_shape(model_shape("tiny-qwen3moe"));
+  const Json j = info(file);
+  EXPECT_LT(j["active_parameters"], j["parameters"]);
+  EXPECT_GT(j["resident"]["all_experts"], j["resident"]["no_experts"]);
+  EXPECT_EQ(j["resident"]["all_experts"], j["memory"]["total"]);
+  EXPECT_THAT(plumb({"info", "-m", file}).out, testing::HasSubstr("experts: 4 of 16"));
 }
 
 TEST_F(Facts, WeightsThatStayInTheFileTakeNoMemory) {

@@ -24,7 +24,8 @@ ModelDesc read_gemma2(const Keys& keys, TensorTable& tensors) {
     attention.logit_cap = read_cap(keys, "attn_logit_softcapping");
     // No key says so: the 27B model, alone of this depth, scales by width / heads.
     if (d.layers.size() == 46)
-      attention.scale = 1 / std::sqrt(static_cast<float>(d.n_embd / attention.n_heads));
+      attention.scale =
+          std::sqrt(static_cast<float>(attention.n_heads) / static_cast<float>(d.n_embd));
     d.layers[at].mixer = std::move(attention);
     d.layers[at].ffn = read_dense_ffn(keys, tensors, d, i, Activation::gelu);
   }

@@ -29,7 +29,8 @@ ModelDesc read_gemma3(const Keys& keys, TensorTable& tensors) {
     attention.window = sliding ? window : 0;
     // No key says so: the 27B model, alone of this depth, scales by width / heads.
     if (d.layers.size() == 62)
-      attention.scale = 1 / std::sqrt(static_cast<float>(d.n_embd / attention.n_heads));
+      attention.scale =
+          std::sqrt(static_cast<float>(attention.n_heads) / static_cast<float>(d.n_embd));
     d.layers[at].mixer = std::move(attention);
     d.layers[at].ffn = read_dense_ffn(keys, tensors, d, i, Activation::gelu);
   }

@@ -10,12 +10,14 @@ ModelDesc read_gpt_oss(const Keys& keys, TensorTable& tensors) {
   ModelDesc d = read_decoder(keys, tensors);
   const int64_t head_dim = read_head_dim(keys, d.n_embd);
   const Rope rope = read_rope(keys, RopeLayout::half_split, head_dim);
+  const Rope sliding_rope = read_rope_of_windows(keys, RopeLayout::half_split, head_dim);
   const int64_t window = keys.metadata.integer(keys("attention.sliding_window"), 1);
   const std::vector<bool> slides = read_sliding_layers(keys, std::ssize(d.layers), 2);
   for (int64_t i = 0; i < std::ssize(d.layers); ++i) {
     const auto at = static_cast<size_t>(i);
     Layer& layer = d.layers[at];
-    Attention attention = read_attention(keys, tensors, d, i, head_dim, rope);
+    Attention attention =
+        read_attention(keys, tensors, d, i, head_dim, slides[at] ? sliding_rope : rope);
     attention.sinks = tensors.vector(in_layer(i, "attn_sinks.weight"), attention.n_heads);
     attention.window = slides[at] ? window : 0;
     layer.mixer_norm = tensors.vector(in_layer(i, "attn_norm.weight"), d.n_embd);

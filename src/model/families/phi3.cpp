@@ -11,13 +11,18 @@ namespace plumb {
 namespace {
 
 void read_longrope(const Keys& keys, TensorTable& tensors, const ModelDesc& d, Rope& rope) {
-  rope.factors = read_factors(keys, tensors, "rope_factors_short.weight", rope.n_dims / 2);
+  auto factors = read_factors(keys, tensors, "rope_factors_short.weight", rope.n_dims / 2);
   rope.long_factors = read_factors(keys, tensors, "rope_factors_long.weight", rope.n_dims / 2);
-  if (rope.factors.empty() != rope.long_factors.empty())
+  if (factors.empty() != rope.long_factors.empty())
     fail(
         "{}: expected both or none of rope_factors_short.weight and rope_factors_long.weight, "
         "got one",
         keys.metadata.file_name());
+  if (factors.empty()) return;
+  if (!rope.factors.empty())
+    fail("{}: {}: expected no yarn beside rope_factors_short.weight, got yarn",
+         keys.metadata.file_name(), keys("rope.scaling.type"));
+  rope.factors = std::move(factors);
   rope.short_positions =
       keys.metadata.integer_or(keys("rope.scaling.original_context_length"), d.n_context, 1);
 }

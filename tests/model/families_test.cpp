@@ -1,0 +1,112 @@
+// Keys of families that no tiny model compared with llama.cpp has.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "base/error.h"
+#include "model/model_desc.h"
+#include "support/model_shapes.h"
+
+namespace plumb {
+namespace {
+
+using test::ModelShape;
+using ::testing::HasSubstr;
+
+gguf::File open(const gguf::Writer& writer) {
+  const std::string bytes = writer.bytes();
+  return gguf::File::from_bytes("tiny.gguf",
+                                {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+}
+
+const Attention& attention(const ModelDesc& model, size_t layer) {
+  return std::get<Attention>(model.layers[layer].mixer);
+}
+
+std::string error_of(const gguf::Writer& writer) {
+  try {
+    const gguf::File file = open(writer);
+    load_model_desc(file);
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::bad_input);
+    return e.what();
+  }
+  return "";
+}
+
+ModelShape small(const char* name) {
+  ModelShape shape = test::model_shape(name);
+  shape.n_embd = 64;
+  return shape;
+}
+
+TEST(Families, WindowsOfGptOssMayHaveABaseOfTheirOwn) {
+  ModelShape shape = small("tiny-gpt-oss");
+  shape.numbers.emplace_back("rope.freq_base_swa", 10000.0f);
+  const gguf::File file = open(test::random_model(shape));
+  const ModelDesc model = load_model_desc(file);
+  const Attention &slides = attention(model, 0), &sees_all = attention(model, 1);
+  ASSERT_GT(slides.window, 0);
+  ASSERT_EQ(sees_all.window, 0);
+  EXPECT_EQ(slides.rope.base, 10000);
+  EXPECT_EQ(sees_all.rope.base, 150000);
+  EXPECT_NE(slides.rope.factors, sees_all.rope.factors) << "yarn's borders depend on the base";
+  EXPECT_EQ(slides.rope.magnitude, sees_all.rope.magnitude);
+}
+
+TEST(Families, Phi3TakesYarnOrTwoSetsOfFactors) {
+  const auto with_yarn = [](ModelShape shape) {
+    shape.texts = {{"rope.scaling.type", "yarn"}};
+    shape.numbers = {{"rope.scaling.factor", 4}};
+    return test::random_model(shape);
+  };
+  const gguf::File file = open(with_yarn(test::model_shape("tiny-phi")));
+  const Rope rope = attention(load_model_desc(file), 0).rope;
+  EXPECT_FALSE(rope.factors.empty());
+  EXPECT_GT(rope.factors.back(), 3.9f);
+  EXPECT_THAT(error_of(with_yarn(test::model_shape("tiny-phi-longrope-32"))),
+              HasSubstr("expected no yarn beside rope_factors_short.weight"));
+}
+
+// The models of 27B, which no key tells from the others.
+TEST(Families, GemmaOfTheLargestSizeScalesByItsWidth) {
+  for (const auto& [name, n_layers] : {std::pair{"tiny-gemma2", 46}, {"tiny-gemma3", 62}}) {
+    ModelShape shape = small(name);
+    const auto scale_of = [&](int64_t layers) {
+      shape.n_layers = layers;
+      const gguf::File file = open(test::random_model(shape));
+      return attention(load_model_desc(file), 0).scale;
+    };
+    const auto head_dim = static_cast<float>(shape.head_dim);
+    EXPECT_FLOAT_EQ(scale_of(n_layers), std::sqrt(static_cast<float>(shape.n_heads) / 64)) << name;
+    EXPECT_FLOAT_EQ(scale_of(3), 1 / std::sqrt(head_dim)) << name;
+  }
+}
+
+TEST(Families, LayersSlideByAPatternOfTheFile) {
+  ModelShape shape = small("tiny-gemma3");
+  shape.sizes = {{"attention.sliding_window_pattern", 3}};
+  const gguf::File file = open(test::random_model(shape));
+  const ModelDesc model = load_model_desc(file);
+  for (size_t i = 0; i < model.layers.size(); ++i)
+    EXPECT_EQ(attention(model, i).window > 0, i % 3 != 2) << i;
+}
+
+TEST(Families, ModelsThatDoNotGenerateTextAreRefused) {
+  ModelShape shape = small("tiny-qwen3");
+  shape.sizes = {{"pooling_type", 3}};
+  EXPECT_THAT(error_of(test::random_model(shape)), HasSubstr("qwen3.pooling_type: expected 0"));
+  shape.sizes = {{"pooling_type", 0}};
+  EXPECT_EQ(error_of(test::random_model(shape)), "");
+}
+
+TEST(Families, FactorsWithoutAnInverseAreRefused) {
+  ModelShape shape = small("tiny-qwen3");
+  shape.numbers = {{"rope.scaling.factor", 1e-40f}};
+  EXPECT_THAT(error_of(test::random_model(shape)), HasSubstr("qwen3.rope.scaling.factor"));
+}
+
+}  // namespace
+}  // namespace plumb
