@@ -115,6 +115,7 @@ class Builder {
   }
 
   int64_t add_vocabulary() {
+    if (s_.tokenizer) return s_.tokenizer(writer_);
     TinyOptions options{.pre = s_.pre, .chat_template = true};
     gguf::Writer counter;
     const int64_t least = add_tiny_vocab(counter, options);

@@ -4,6 +4,7 @@
 // plans and accounts of memory). What a family has is written down once, in model_shapes.cpp.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,6 +49,8 @@ struct ModelShape {
   std::vector<std::pair<std::string, float>> numbers;  // more keys of the architecture
   std::vector<std::pair<std::string, int64_t>> sizes;
   std::vector<std::pair<std::string, std::string>> texts;
+  // Adds a tokenizer to the file and returns its number of tokens; none: the one of tiny models.
+  std::function<int64_t(gguf::Writer&)> tokenizer;
 };
 
 // Of every published size that tests speak of, and tiny-*.

@@ -82,6 +82,7 @@ void add_special(Tokens& t) {
 
 void add_byte_level(const SmallVocabulary& options, Tokens& t, gguf::Writer& w) {
   if (options.special) add_special(t);
+  for (const auto& control : options.controls) t.add(control, kControl);
   std::vector<std::string> bytes;
   for (int byte = 0; byte < 256; ++byte) bytes.emplace_back(spell_byte(static_cast<uint8_t>(byte)));
   for (const auto& byte : bytes) t.add(byte);
@@ -111,6 +112,7 @@ void add_marked(const SmallVocabulary& options, Tokens& t, gguf::Writer& w) {
   t.add("<s>", kControl);
   t.add("</s>", kControl);
   if (options.special) add_special(t);
+  for (const auto& control : options.controls) t.add(control, kControl);
   for (int byte = 0; byte < 256; ++byte) t.add(byte_token(static_cast<uint8_t>(byte)), kByte);
   auto merges = read_merge_texts("char_merges.txt");
   if (options.marks_inside)
@@ -152,9 +154,7 @@ std::vector<std::string> read_lines(const std::string& name) {
   return out;
 }
 
-gguf::Writer small_vocabulary(const SmallVocabulary& options) {
-  gguf::Writer w;
-  add_model(w);
+int64_t add_small_vocabulary(gguf::Writer& w, const SmallVocabulary& options) {
   w.add("tokenizer.ggml.model", options.model);
   Tokens t;
   if (options.model == "gpt2")
@@ -163,6 +163,13 @@ gguf::Writer small_vocabulary(const SmallVocabulary& options) {
     add_marked(options, t, w);
   w.add("tokenizer.ggml.tokens", t.texts);
   w.add("tokenizer.ggml.token_type", t.kinds);
+  return std::ssize(t.texts);
+}
+
+gguf::Writer small_vocabulary(const SmallVocabulary& options) {
+  gguf::Writer w;
+  add_model(w);
+  add_small_vocabulary(w, options);
   return w;
 }
 

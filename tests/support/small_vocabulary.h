@@ -18,11 +18,15 @@ struct SmallVocabulary {
   bool marks_inside = false;   // of llama and gemma4: tokens with a space inside
   bool all_cuts =
       false;  // merges of gpt2 made from ranks, as for tokenizers that come without merges
-  bool special = true;  // the tokens that get in each other's way
+  bool special = true;                // the tokens that get in each other's way
+  std::vector<std::string> controls;  // more control tokens: those of a chat template
 };
 
 std::vector<std::string> read_lines(const std::string& name);  // of tests/data/tokenizer
 
+// Adds the tokenizer's keys to a file. Returns the number of tokens.
+int64_t add_small_vocabulary(gguf::Writer& writer, const SmallVocabulary& options);
+// A file with a vocabulary and no model.
 gguf::Writer small_vocabulary(const SmallVocabulary& options);
 gguf::File open_file(const gguf::Writer& writer);  // from memory
 
