@@ -71,6 +71,28 @@ TEST_P(CpuKernels, RandomMatricesOfEveryFormatAndShape) {
     }
 }
 
+// The level of the cache that weights are fetched into is the processor's; the results are not.
+TEST_P(CpuKernels, FetchingAheadChangesNothing) {
+  const cpu::CacheLevel own = cpu::prefetch_into;
+  Random random(5);
+  for (const Format format : decodable()) {
+    const int64_t rows = 70, columns = columns_of(format, 35);
+    const PanelMatrix m(format, rows, columns, test::random_blocks(format, rows * columns, random),
+                        kernels);
+    for (const int64_t tokens : {1, 4, 13}) {
+      const ActivationRows x(random.normals(tokens * columns, 0.3f), columns, kernels);
+      std::vector<std::vector<float>> products;
+      for (const cpu::CacheLevel level : {cpu::CacheLevel::first, cpu::CacheLevel::second}) {
+        cpu::prefetch_into = level;
+        products.push_back(product(m, x));
+      }
+      cpu::prefetch_into = own;
+      EXPECT_LT(test::relative_error(m, x, products[0]), kRounding) << format_info(format).name;
+      EXPECT_EQ(products[0], products[1]) << format_info(format).name << ", " << tokens;
+    }
+  }
+}
+
 // What a format is that has no panels yet.
 TEST_P(CpuKernels, TheFilesOwnLayout) {
   Random random(12);

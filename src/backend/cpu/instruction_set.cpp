@@ -30,7 +30,7 @@ constexpr InstructionSet kSets[] = {
 }  // namespace
 
 // Intel's first-level caches have few buffers for lines on their way (docs/experiments.md).
-const CacheLevel prefetch_into = is_intel() ? CacheLevel::second : CacheLevel::first;
+CacheLevel prefetch_into = is_intel() ? CacheLevel::second : CacheLevel::first;
 
 std::vector<const KernelSet*> available_kernels() {
   std::vector<const KernelSet*> all;

@@ -58,25 +58,37 @@ void widen(const void* page, int64_t n, float* out) {
   for (int64_t i = 0; i < n; i += 16) Simd::store(out + i, Cache::load(from + i));
 }
 
-// Pages lie apart, so the processor cannot guess the next one.
-template <typename Value, int N>
+// Pages lie apart, so the processor cannot guess the next one: where it is put ahead of its use.
+enum class Fetch { not_at_all, first_level, second_level };
+template <Fetch kFetch, int N, typename Value>
 SIMD_INLINE void fetch(const Value* at) {
-  for (int i = 0; i < N; i += 64 / static_cast<int>(sizeof(Value))) __builtin_prefetch(at + i);
+  if constexpr (kFetch != Fetch::not_at_all)
+    for (int i = 0; i < N; i += 64 / static_cast<int>(sizeof(Value)))
+      __builtin_prefetch(at + i, 0, kFetch == Fetch::first_level ? 3 : 2);
+}
+
+// f is a template of where to.
+template <typename Function>
+void with_fetch(const void* next, const Function& f) {
+  if (!next) return f.template operator()<Fetch::not_at_all>();
+  if (prefetch_into == CacheLevel::second) return f.template operator()<Fetch::second_level>();
+  f.template operator()<Fetch::first_level>();
 }
 
 // P registers of positions from the first on, for R rows.
-template <typename Cache, bool kFetches, int R, int P>
+template <typename Cache, Fetch kFetch, int R, int P>
 SIMD_INLINE void score_tile(const ScoreArgs& a, int64_t row, int64_t position) {
   const float* q = a.q + row * a.head_dim;
   const auto* k = static_cast<const typename Cache::Value*>(a.k) + position;
-  const auto* next = static_cast<const typename Cache::Value*>(a.next) + (kFetches ? position : 0);
+  const auto* next = static_cast<const typename Cache::Value*>(a.next) +
+                     (kFetch == Fetch::not_at_all ? 0 : position);
   F sums[R][P];
   for (int r = 0; r < R; ++r)
     for (int p = 0; p < P; ++p) sums[r][p] = Simd::zero();
   for (int64_t d = 0; d < a.head_dim; ++d) {
     F keys[P];
     for (int p = 0; p < P; ++p) keys[p] = Cache::load(k + d * kPage + 16 * p);
-    if constexpr (kFetches) fetch<typename Cache::Value, 16 * P>(next + d * kPage);
+    fetch<kFetch, 16 * P>(next + d * kPage);
     for (int r = 0; r < R; ++r) {
       const F query = Simd::set(q[r * a.head_dim + d]);
       for (int p = 0; p < P; ++p) sums[r][p] = Simd::fma(query, keys[p], sums[r][p]);
@@ -87,33 +99,31 @@ SIMD_INLINE void score_tile(const ScoreArgs& a, int64_t row, int64_t position) {
       Simd::store(a.scores + (row + r) * kChunkPositions + position + 16 * p, sums[r][p]);
 }
 
-template <typename Cache, bool kFetches, int R>
+template <typename Cache, Fetch kFetch, int R>
 void score_rows(const ScoreArgs& a, int64_t row) {
   constexpr int P = Simd::kScoreRegisters;
   for (int64_t position = 0; position < kPage; position += 16 * P)
-    score_tile<Cache, kFetches, R, P>(a, row, position);
+    score_tile<Cache, kFetch, R, P>(a, row, position);
 }
 
-template <typename Cache, bool kFetches>
+template <typename Cache, Fetch kFetch>
 void scores_of_rows(const ScoreArgs& a) {
   in_tiles<Simd::kQueryRows>(0, a.n_rows,
-                             [&]<int R>(int64_t row) { score_rows<Cache, kFetches, R>(a, row); });
+                             [&]<int R>(int64_t row) { score_rows<Cache, kFetch, R>(a, row); });
 }
 
 template <typename Cache>
 void scores(const ScoreArgs& a) {
-  if (a.next)
-    scores_of_rows<Cache, true>(a);
-  else
-    scores_of_rows<Cache, false>(a);
+  with_fetch(a.next, [&]<Fetch kFetch>() { scores_of_rows<Cache, kFetch>(a); });
 }
 
 // R rows times D registers of the head: the positions that all rows see, then the rest of each row.
-template <typename Cache, bool kFetches, int R, int D>
+template <typename Cache, Fetch kFetch, int R, int D>
 SIMD_INLINE void value_tile(const ValueArgs& a, int64_t row, int64_t dim) {
   const float* weights = a.weights + row * kChunkPositions;
   const auto* v = static_cast<const typename Cache::Value*>(a.v) + dim;
-  const auto* next = static_cast<const typename Cache::Value*>(a.next) + (kFetches ? dim : 0);
+  const auto* next =
+      static_cast<const typename Cache::Value*>(a.next) + (kFetch == Fetch::not_at_all ? 0 : dim);
   float* to = a.sums + row * a.head_dim_padded + dim;
   F sums[R][D];
   for (int r = 0; r < R; ++r)
@@ -122,7 +132,7 @@ SIMD_INLINE void value_tile(const ValueArgs& a, int64_t row, int64_t dim) {
   for (int64_t p = 0; p < common; ++p) {
     F values[D];
     for (int d = 0; d < D; ++d) values[d] = Cache::load(v + p * a.head_dim_padded + 16 * d);
-    if constexpr (kFetches) fetch<typename Cache::Value, 16 * D>(next + p * a.head_dim_padded);
+    fetch<kFetch, 16 * D>(next + p * a.head_dim_padded);
     for (int r = 0; r < R; ++r) {
       const F weight = Simd::set(weights[r * kChunkPositions + p]);
       for (int d = 0; d < D; ++d) sums[r][d] = Simd::fma(weight, values[d], sums[r][d]);
@@ -138,27 +148,24 @@ SIMD_INLINE void value_tile(const ValueArgs& a, int64_t row, int64_t dim) {
   }
 }
 
-template <typename Cache, bool kFetches, int R>
+template <typename Cache, Fetch kFetch, int R>
 void value_rows(const ValueArgs& a, int64_t row) {
   constexpr int D = Simd::kValueRegisters;
   int64_t dim = 0;
   for (; dim + 16 * D <= a.head_dim_padded; dim += 16 * D)
-    value_tile<Cache, kFetches, R, D>(a, row, dim);
-  for (; dim < a.head_dim_padded; dim += 16) value_tile<Cache, kFetches, R, 1>(a, row, dim);
+    value_tile<Cache, kFetch, R, D>(a, row, dim);
+  for (; dim < a.head_dim_padded; dim += 16) value_tile<Cache, kFetch, R, 1>(a, row, dim);
 }
 
-template <typename Cache, bool kFetches>
+template <typename Cache, Fetch kFetch>
 void values_of_rows(const ValueArgs& a) {
   in_tiles<Simd::kQueryRows>(0, a.n_rows,
-                             [&]<int R>(int64_t row) { value_rows<Cache, kFetches, R>(a, row); });
+                             [&]<int R>(int64_t row) { value_rows<Cache, kFetch, R>(a, row); });
 }
 
 template <typename Cache>
 void values(const ValueArgs& a) {
-  if (a.next)
-    values_of_rows<Cache, true>(a);
-  else
-    values_of_rows<Cache, false>(a);
+  with_fetch(a.next, [&]<Fetch kFetch>() { values_of_rows<Cache, kFetch>(a); });
 }
 
 void softmax(float* scores, int64_t n, float* max, float* sum) {
