@@ -8,7 +8,6 @@
 #include <set>
 
 #include "backend/cpu/cpu.h"
-#include "backend/cpu/instruction_set.h"
 #include "backend/reference/reference.h"
 #include "backend/set_name.h"
 #include "base/error.h"
@@ -28,12 +27,7 @@ using test::TinyOptions;
 using test::TinyPlan;
 
 class CpuBackend : public ::testing::TestWithParam<std::string> {};
-std::vector<std::string> sets() {
-  std::vector<std::string> names;
-  for (const auto* kernels : cpu::available_kernels()) names.emplace_back(kernels->name);
-  return names;
-}
-INSTANTIATE_TEST_SUITE_P(Sets, CpuBackend, ::testing::ValuesIn(sets()),
+INSTANTIATE_TEST_SUITE_P(Sets, CpuBackend, ::testing::ValuesIn(test::set_names()),
                          [](const auto& param) { return test::set_name(param.param); });
 
 // Plans of 300 positions: more than two chunks of attention.

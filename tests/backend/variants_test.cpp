@@ -8,7 +8,6 @@
 #include <deque>
 
 #include "backend/cpu/cpu.h"
-#include "backend/cpu/instruction_set.h"
 #include "backend/reference/reference.h"
 #include "backend/set_name.h"
 #include "measure/check.h"
@@ -151,12 +150,7 @@ constexpr Case kCases[] = {
 };
 
 class CpuVariants : public ::testing::TestWithParam<std::string> {};
-std::vector<std::string> sets() {
-  std::vector<std::string> names;
-  for (const auto* kernels : cpu::available_kernels()) names.emplace_back(kernels->name);
-  return names;
-}
-INSTANTIATE_TEST_SUITE_P(Sets, CpuVariants, ::testing::ValuesIn(sets()),
+INSTANTIATE_TEST_SUITE_P(Sets, CpuVariants, ::testing::ValuesIn(test::set_names()),
                          [](const auto& param) { return test::set_name(param.param); });
 
 TEST_P(CpuVariants, MatchTheReferenceInF32) {

@@ -100,7 +100,7 @@ void visit_new_keys(const Base& base, const std::string& prefix, uint64_t n_laye
        {"attention.sliding_window", "attention.shared_kv_layers",
         "embedding_length_per_layer_input", "expert_count", "rope.scaling.original_context_length",
         "rope.scaling.factor", "attn_logit_softcapping", "final_logit_softcapping",
-        "rope.freq_base_swa"})
+        "rope.freq_base_swa", "pooling_type"})
     edits.set_all(prefix + key,
                   {number(u32, 0u), number(u32, 1u), number(u32, 0xffffffffu),
                    number(f32, std::nanf("")), number(f32, -1.0f)},
@@ -126,7 +126,8 @@ void visit_tensors(const Base& base, const Visit& visit) {
 
 void visit_families(const Visit& visit) {
   for (const char* name : {"tiny-qwen2-yarn", "tiny-phi-longrope-256", "tiny-gemma2", "tiny-gemma3",
-                           "tiny-gemma4-per-layer", "tiny-gemma4-experts", "tiny-gpt-oss"}) {
+                           "tiny-gemma4-per-layer", "tiny-gemma4-experts", "tiny-gpt-oss",
+                           "tiny-qwen3moe", "tiny-mixtral"}) {
     ModelShape shape = model_shape(name);
     shape.n_layers = std::min<int64_t>(shape.n_layers, 3);
     if (shape.shared_kv_layers > 0) shape.shared_kv_layers = shape.interval = 1;
