@@ -127,6 +127,8 @@ class Runner:
             self.say(number, lines)
 
     def append(self, lines):
+        if not lines:  # no engine could
+            return
         whole = "".join(json.dumps(line) + "\n" for line in lines)
         with open(self.path, "a+b") as f:
             f.seek(0, os.SEEK_END)

@@ -41,11 +41,14 @@ def read_text(path):
 
 
 def require_writable(path):
-    """Before anything is measured: is there a place for the results?"""
+    """Before anything is measured: is there a place for the results? Leaves no empty file: perhaps nothing can be measured."""
+    is_new = not os.path.lexists(path)
     try:
         with open(path, "ab") as f:
             if not stat.S_ISREG(os.fstat(f.fileno()).st_mode):
                 raise Problem(f"--results {path}: expected a plain file, got something else")
+        if is_new:
+            os.unlink(path)
     except OSError as e:
         raise Problem(f"--results {path}: {e.strerror}") from None
 
@@ -228,10 +231,9 @@ def section(test, cells, rivals):
     return f"### {test_name(test)}\n\nRounds: {n}. Limit: {limit}.\n\n{markdown(header, rows)}"
 
 
-def facts(lines):
-    """What was measured with what, for the lines above the tables."""
+def measured(lines, mine):
+    """When (all of the lines), on what and by which plumb (its own lines): a sentence, or nothing."""
     distinct = lambda values: ", ".join(dict.fromkeys(str(v) for v in values if v))
-    mine = [line for line in lines if line["engine"] == PLUMB]
     days = sorted(line["when"][:10] for line in lines if line.get("when"))
     out = []
     if days:
@@ -239,7 +241,13 @@ def facts(lines):
     for text, field in (("processor", "cpu_info"), ("plumb", "build_commit")):
         found = distinct(line.get(field) for line in mine)
         out += [f"{text} {found}"] if found else []
-    first = (", ".join(out) + ".") if out else ""
+    return (", ".join(out) + ".") if out else ""
+
+
+def facts(lines):
+    """What was measured with what, for the lines above the tables."""
+    mine = [line for line in lines if line["engine"] == PLUMB]
+    first = measured(lines, mine)
     others = [line["other_processes_share"] for line in mine if line.get("other_processes_share") is not None]
     if others:
         first += (f" While plumb ran, other processes took {100 * min(others):.0f} % to {100 * max(others):.0f} % of the processors "

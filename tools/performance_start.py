@@ -26,7 +26,7 @@ import sys
 import threading
 import time
 
-from performance_results import Problem, is_number, markdown, read_text, require_writable, spread
+from performance_results import Problem, is_number, markdown, measured, read_text, require_writable, spread
 
 # A program started by vfork is told its parent's largest size as its own; one started by fork is not.
 subprocess._USE_VFORK = False
@@ -84,12 +84,14 @@ def measure(plumb, model, n_threads):
              "--wait"]
     copied = copy_seconds(model, n_threads)
     seconds, _, out = timed([*bench, "-p", "1"])
-    loaded = seconds - json.loads(out)[0]["samples_ns"][0] / 1e9
+    record = json.loads(out)[0]
+    loaded = seconds - record["samples_ns"][0] / 1e9
     _, peak, _ = timed([*bench, "-p", "512"])
     memory = json.loads(timed([plumb, "info", "-m", str(model), "-c", "512", "--json"])[2])["memory"]
     line = {"model": pathlib.Path(model).stem, "threads": n_threads, "peak_bytes": peak, "counted_bytes": memory["total"],
             "peak_over_counted": peak / memory["total"], "load_seconds": loaded, "copy_seconds": copied,
-            "load_over_copy": loaded / copied}
+            "load_over_copy": loaded / copied, "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            **{f: record[f] for f in ("cpu_info", "build_commit") if f in record}}
     try:
         line["first_token_seconds"] = timed([plumb, "run", "-m", str(model), "-t", str(n_threads), "-p", "Hello", "-n", "1", "--no-stats"])[0]
     except Problem:
@@ -124,6 +126,7 @@ def read_lines(path):
             line = json.loads(text)
             good = isinstance(line["model"], str) and isinstance(line["threads"], int)
             good = good and all(is_number(line[f]) for f, *_ in CELLS if f in line)
+            good = good and all(isinstance(line[f], str) for f in ("when", "cpu_info", "build_commit") if f in line)
         except (ValueError, KeyError, TypeError, RecursionError):
             good = False
         if not good:
@@ -143,7 +146,10 @@ def table(lines, models):
             aim = f"at most {most:g} {unit}" if most else "llama.cpp's in the same test"
             met = "" if not values or not most else "yes" if statistics.median(values) <= most else "**no**"
             rows.append([model, heading, aim, spread(values, text) if values else NOT_YET, met])
-    return markdown(["model", "what", "aimed at", "reached", "met"], rows)
+    counts = [sum(line["model"] == model and "load_over_copy" in line for line in lines) for model in {line["model"] for line in lines}]
+    rounds = f"Rounds: {min(counts)}" + (f" to {max(counts)}" if min(counts) < max(counts) else "") + "." if counts else ""
+    head = " ".join(text for text in (measured(lines, lines), rounds) if text)
+    return (head + "\n\n" if head else "") + markdown(["model", "what", "aimed at", "reached", "met"], rows)
 
 
 def table_command(options):

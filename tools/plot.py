@@ -15,6 +15,7 @@ cost` reads.
 Needs Python 3.8 and matplotlib (Debian: python3-matplotlib). Its tests: tests/tools/performance_test.py.
 """
 import argparse
+import os
 import re
 import statistics
 import sys
@@ -130,6 +131,8 @@ def footnote(figure, records, threads, what):
 def save(figure, options, records, threads, what="medians, lines from least to most"):
     footnote(figure, records, threads, what)
     figure.tight_layout(rect=(0, 0.03, 1, 1))
+    if os.path.isdir(options.output):  # matplotlib would write a file beside it
+        raise Problem(f"-o {options.output}: expected a file, got a folder")
     try:
         figure.savefig(options.output)
     except (OSError, ValueError) as e:  # no such folder; no such kind of picture

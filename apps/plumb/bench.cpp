@@ -127,6 +127,15 @@ void each_group(std::span<const BenchCase> cases, const auto& f) {
   }
 }
 
+// Before anything is measured or printed.
+void check(std::span<const BenchCase> group, const BenchOptions& options) {
+  const BenchSetup& setup = group.front().setup;
+  const int64_t n_context = check_setup(setup, largest(group), options);
+  if (largest(group) > n_context)
+    warn("{}: the model was trained for {} positions, the tests go to {}", setup.model, n_context,
+         largest(group));
+}
+
 // Standard output and, where asked for, standard error.
 class Printer {
  public:
@@ -193,8 +202,7 @@ int bench_command(std::vector<std::string> words) {
 
   const std::vector<BenchCase> cases = bench_cases(o.lists, default_threads());
   make_bench_output("-o", o.format, cases);
-  make_backend({.name = o.bench.backend, .cpu = o.bench.cpu});
-  each_group(cases, [](auto group) { check_setup(group.front().setup, largest(group)); });
+  each_group(cases, [&](auto group) { check(group, o.bench); });
   measuring.start();
   run_all(o, cases);
   return 0;

@@ -45,12 +45,17 @@ EngineOptions engine_options(const ModelOptions& model) {
 std::unique_ptr<Engine> base_engine(const PplOptions& options) {
   if (!options.has_base_run()) return nullptr;
   ModelOptions model = options.model;
+  BackendOptions& backend = model.engine.backend;
   if (options.base_model) model.model = *options.base_model;
-  if (options.base_backend) model.engine.backend.name = *options.base_backend;
-  if (options.base_cpu) model.engine.backend.cpu = *options.base_cpu;
+  if (options.base_backend) backend.name = *options.base_backend;
+  // Another backend does not take over what was said of the first.
+  if (backend.name != options.model.engine.backend.name)
+    backend.cpu = "", backend.no_repack = false;
+  if (options.base_cpu) backend.cpu = *options.base_cpu;
   if (options.base_k) model.engine.plan.cache_k = parse_cache_format("--base-ctk", *options.base_k);
   if (options.base_v) model.engine.plan.cache_v = parse_cache_format("--base-ctv", *options.base_v);
-  return std::make_unique<Engine>(model.path(), engine_options(model));
+  return within("--base-...",
+                [&] { return std::make_unique<Engine>(model.path(), engine_options(model)); });
 }
 
 Windows windows_of(const PplOptions& options, const Engine& engine) {

@@ -59,6 +59,10 @@ void set_defaults(Options& o) {
   if (o.shapes.sets.empty()) o.shapes.sets.emplace_back();
   for (const std::string& set : o.shapes.sets) make_backend({.name = "cpu", .cpu = set});
   o.shapes.set_bytes = o.set_mib ? *o.set_mib << 20 : default_set_bytes();
+  const int64_t most = most_set_bytes(o.shapes.sets.size());
+  if (o.shapes.set_bytes > most)
+    warn("--set: memory allows {} of the {} of weights to go through", human_bytes(most),
+         human_bytes(o.shapes.set_bytes));
   o.shapes.measure_limits = !o.no_limits;
 }
 

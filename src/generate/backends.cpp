@@ -27,7 +27,13 @@ constexpr NamedBackend kBackends[] = {
      [](const BackendOptions& o) {
        return make_cpu_backend(threads_that_run(o.n_threads), o.cpu, !o.no_repack, o.room);
      }},
-    {"reference", [](const BackendOptions&) { return make_reference_backend(); }},
+    {"reference",
+     [](const BackendOptions& o) {
+       // What would change nothing is not taken in silence: it would stand in results.
+       if (!o.cpu.empty()) fail("--cpu: expected the cpu backend, got reference");
+       if (o.no_repack) fail("--no-repack: expected the cpu backend, got reference");
+       return make_reference_backend();
+     }},
 };
 
 }  // namespace

@@ -8,15 +8,16 @@
 
 namespace plumb {
 
-void require_memory(const std::filesystem::path& file, const Memory& memory, int64_t n_positions) {
+void require_memory(const std::filesystem::path& file, const Memory& memory, int64_t n_positions,
+                    std::string_view hint) {
   const int64_t available = available_memory_bytes();
   if (memory.total() <= available) return;
   fail(
       "{}: memory: expected at most {} (available now), got {}: weights {}, cache of {} positions "
-      "{}, states {}, scratch {}; a smaller -c or -ub needs less",
+      "{}, states {}, scratch {}; {}",
       file.string(), human_bytes(available), human_bytes(memory.total()),
       human_bytes(memory.weights), n_positions, human_bytes(memory.kv), human_bytes(memory.state),
-      human_bytes(memory.scratch));
+      human_bytes(memory.scratch), hint);
 }
 
 PlanOptions with_defaults(PlanOptions options, const ModelDesc& model) {

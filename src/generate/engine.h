@@ -24,7 +24,8 @@ struct BackendOptions {
   bool no_repack = false;  // cpu: matrices are read in the mapped file instead of copied
 };
 std::vector<std::string> backend_names();
-// Error: an unknown name (with the known ones), an instruction set that the machine lacks.
+// Error: an unknown name (with the known ones), an instruction set that the machine lacks, options
+// of the cpu backend for another.
 std::unique_ptr<Backend> make_backend(const BackendOptions& options);
 
 // n_positions of the options below, beside a plain number: 0 is the model's context, at most
@@ -39,8 +40,9 @@ struct EngineOptions {
 // The plan's options with those filled in, and batches no larger than the context.
 PlanOptions with_defaults(PlanOptions options, const ModelDesc& model);
 
-// Error names the file: what it would take, and what there is.
-void require_memory(const std::filesystem::path& file, const Memory& memory, int64_t n_positions);
+// Error names the file: what it would take, what there is, and what would need less.
+void require_memory(const std::filesystem::path& file, const Memory& memory, int64_t n_positions,
+                    std::string_view hint = "a smaller -c or -ub needs less");
 
 class Engine {
  public:

@@ -14,16 +14,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-PlanOptions plan_options(const BenchSetup& setup, int64_t n_positions) {
-  return {.cache_k = setup.type_k,
-          .cache_v = setup.type_v,
-          .n_positions = n_positions,
-          .max_batch = std::min(setup.n_batch, setup.n_ubatch)};
-}
-
 EngineOptions engine_options(const BenchSetup& setup, int64_t n_positions,
                              const BenchOptions& options) {
-  PlanOptions plan = plan_options(setup, n_positions);
+  PlanOptions plan{.cache_k = setup.type_k,
+                   .cache_v = setup.type_v,
+                   .n_positions = n_positions,
+                   .max_batch = std::min(setup.n_batch, setup.n_ubatch)};
   if (options.all_logits) plan.max_logits = plan.max_batch;
   return {.backend = {.name = options.backend,
                       .n_threads = setup.n_threads,
@@ -84,10 +80,14 @@ double tokens_per_second(const BenchTest& test, int64_t ns) {
   return 1e9 * static_cast<double>(test.n_prompt + test.n_gen) / static_cast<double>(ns);
 }
 
-void check_setup(const BenchSetup& setup, int64_t n_positions) {
+int64_t check_setup(const BenchSetup& setup, int64_t n_positions, const BenchOptions& options) {
   const auto file = gguf::File::open(setup.model);
   const ModelDesc model = load_model_desc(file);
-  compile(model, with_defaults(plan_options(setup, n_positions), model));
+  const EngineOptions engine = engine_options(setup, n_positions, options);
+  const Plan plan = compile(model, with_defaults(engine.plan, model));
+  require_memory(file.path(), make_backend(engine.backend)->memory(plan), n_positions,
+                 "smaller tests (-p, -n, -d) or a smaller -ub need less");
+  return model.n_context;
 }
 
 Bench::Bench(const BenchSetup& setup, int64_t n_positions, const BenchOptions& options)

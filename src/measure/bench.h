@@ -76,7 +76,8 @@ class Bench {
   std::vector<int32_t> tokens_;  // as many random ids as there are positions
 };
 
-// Throws where a set-up cannot work, without loading weights.
-void check_setup(const BenchSetup& setup, int64_t n_positions);
+// Throws where a set-up cannot work or has not the memory, without loading weights. Returns the
+// positions that the model was made for.
+int64_t check_setup(const BenchSetup& setup, int64_t n_positions, const BenchOptions& options);
 
 }  // namespace plumb

@@ -74,15 +74,17 @@ class Profiler {
     const StateMeter meter;
     std::vector<WatchedBatch> watched, unwatched;
     for (int64_t i = 0; i < result_.options.n_batches; ++i) {
-      unwatched.push_back({time(), {}});
+      unwatched.push_back({time(), {}, engine_.executable().n_threads()});
       engine_.executable().watch(&times_);
-      watched.push_back({time(), {}});
+      watched.push_back({time(), {}, engine_.executable().n_threads()});
       engine_.executable().watch(nullptr);
       watched.back().steps = steps_of(times_);
       if (result_.traces.size() < kTraces) result_.traces.push_back(times_);
     }
     result_.state = meter.state();
-    result_.n_threads = times_.n_threads();
+    result_.n_threads = usual_threads(watched);
+    keep_usual(unwatched);
+    keep_usual(watched);
     if (result_.n_threads < result_.options.limit_threads) {  // other limits are theirs
       forget_limits();
       measure_limits(result_.n_threads);
@@ -105,6 +107,15 @@ class Profiler {
     const bool is_watched = times_.n_steps() > 0 && times_.at(0, 0).begin >= start;
     ++(is_watched ? result_.watched : result_.unwatched);
     return static_cast<double>(end - start);
+  }
+
+  // Threads are left out and tried again while others are at work: such batches are others.
+  void keep_usual(std::vector<WatchedBatch>& batches) {
+    const auto others = std::ranges::stable_partition(
+        batches, [&](const WatchedBatch& b) { return b.n_threads == result_.n_threads; });
+    if (others.begin() == batches.begin()) return;  // nothing else to compare with
+    result_.other_batches += std::ssize(others);
+    batches.erase(others.begin(), others.end());
   }
 
   void forget_limits() {
@@ -197,6 +208,16 @@ void summarize(std::vector<WatchedBatch> batches, Profile& profile) {
       profile.steps[s].waiting += batch.steps[s].waiting / n;
     }
   }
+}
+
+int usual_threads(std::span<const WatchedBatch> batches) {
+  std::map<int, int64_t> counts;
+  for (const WatchedBatch& b : batches) ++counts[b.n_threads];
+  return std::max_element(counts.begin(), counts.end(),
+                          [](const auto& a, const auto& b) {
+                            return std::pair(a.second, a.first) < std::pair(b.second, b.first);
+                          })
+      ->first;
 }
 
 Profile profile(Engine& engine, const ProfileOptions& options) {

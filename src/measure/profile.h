@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,11 +36,13 @@ struct StepProfile {
 struct WatchedBatch {
   double wall = 0;
   std::vector<StepProfile> steps;
+  int n_threads = 0;
 };
 
 struct Profile {
   ProfileOptions options;
-  int n_threads = 0;
+  int n_threads = 0;                   // of most batches
+  int64_t other_batches = 0;           // that ran with another number of threads: not in the means
   double batch_ns = 0;                 // the whole batch, watched
   double unwatched_ns = 0;             // the same without, in turn with it: the profile's own cost
   int64_t watched = 0, unwatched = 0;  // batches of which times were written down, and not
@@ -60,6 +63,9 @@ Profile profile(Engine& engine, const ProfileOptions& options);
 
 // Means over the middle half of the batches by their time: batch_ns and steps. At least one.
 void summarize(std::vector<WatchedBatch> batches, Profile& profile);
+
+// The number of threads of most of the batches, the larger of two. At least one batch.
+int usual_threads(std::span<const WatchedBatch> batches);
 
 // Steps that have something in common: a path, a format, a kind.
 struct ProfileGroup {

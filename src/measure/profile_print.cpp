@@ -110,6 +110,9 @@ std::string to_text(const Profile& p, const Plan& plan, bool every_step) {
       p.steps_ns() / kMicro, percent_of_batch(p, p.steps_ns()), p.unaccounted_ns() / kMicro,
       percent_of_batch(p, p.unaccounted_ns()), waiting(p) / kMicro, percent_of_batch(p, waiting(p)),
       (p.batch_ns - p.unwatched_ns) / kMicro, 100 * p.cost());
+  if (p.other_batches > 0)
+    out += fmt::format("{} of {} batches ran with another number of threads and are left out\n",
+                       p.other_batches, 2 * n_batches);
   out += limits_text(p) + busy_text(p.state);
   out += table("kind", p, plan, GroupBy::kind);
   out += table("path", p, plan, GroupBy::path);
@@ -134,6 +137,7 @@ ordered_json to_json(const Profile& p, const Plan& plan) {
           {"cost", p.cost()},
           {"watched_batches", p.watched},
           {"unwatched_batches", p.unwatched},
+          {"batches_with_other_threads", p.other_batches},
           {"limits", to_json(p.limits)},
           {"limits_samples", std::move(samples)},
           {"other_processes_share", known(p.state.others_share)},

@@ -51,6 +51,9 @@ std::vector<Tensor> rotating_set(const Shape& shape, int64_t bytes);
 
 // Twice the last-level caches of this machine, at least 64 MiB.
 int64_t default_set_bytes();
+// What the memory available now allows for the set of each of n_sets instruction sets: time_shape
+// takes no more.
+int64_t most_set_bytes(size_t n_sets);
 
 struct ShapeTime {
   std::string set;         // "avx512"

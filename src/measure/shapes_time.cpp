@@ -110,7 +110,7 @@ class ShapeTimer {
       : shape_(shape),
         options_(options),
         max_tokens_(*std::ranges::max_element(options.n_tokens)),
-        set_(rotating_set(shape, bounded_bytes())),
+        set_(rotating_set(shape, std::min(options.set_bytes, most_set_bytes(options.sets.size())))),
         plan_(plan_of(shape, set_, max_tokens_)),
         tokens_(max_tokens_) {
     for (const std::string& name : options.sets) variants_.emplace_back(name, options.n_threads);
@@ -134,12 +134,6 @@ class ShapeTimer {
   }
 
  private:
-  // What the machine has, shared between the sets, with as much left over.
-  int64_t bounded_bytes() const {
-    const auto n_sets = static_cast<int64_t>(options_.sets.size());
-    return std::min(options_.set_bytes, available_memory_bytes() / 4 / n_sets);
-  }
-
   void require_memory() const {
     int64_t needed = 0;
     for (const Variant& v : variants_) needed = saturating_add(needed, v.memory(plan_));
@@ -197,6 +191,11 @@ int64_t default_set_bytes() {
     bytes = saturating_mul(c.bytes, caches);
   }
   return std::max(kLeastSet, saturating_mul(bytes, 2));
+}
+
+// Shared between the sets, with most left over: for panels, and for others.
+int64_t most_set_bytes(size_t n_sets) {
+  return available_memory_bytes() / 4 / static_cast<int64_t>(n_sets);
 }
 
 std::vector<ShapeResult> time_shape(const Shape& shape, const ShapeOptions& options) {

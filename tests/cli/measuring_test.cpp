@@ -86,6 +86,23 @@ TEST_F(Bench, OptionsThatWouldChangeTheResultAreRefused) {
   expect_refused(tiny({"bench", "-ctk", "f99"}), {"-ctk", "f99"});
   expect_refused(tiny({"bench", "--cpu", "sse9"}), {"--cpu", "sse9"});
   expect_refused(plumb({"bench", "-m", "/absent.gguf"}), {"/absent.gguf"});
+  expect_refused(tiny({"bench", "--backend", "reference", "--cpu", "scalar"}), {"--cpu", "cpu"});
+  expect_refused(tiny({"bench", "--backend", "reference", "-nr"}), {"--no-repack", "reference"});
+}
+
+// And prints nothing of a table whose tests cannot all run.
+TEST_F(Bench, NeedsTheMemoryBeforeItBegins) {
+  model_ = write_model("deep.gguf", {.n_layers = 128});
+  const Finished f =
+      tiny({"bench", "-p", "1", "-n", "0", "-d", "0,16000000", "-ctk", "f32", "-ctv", "f32"});
+  expect_refused(f, {"memory: expected at most", "16000001 positions", "-d"});
+  EXPECT_EQ(f.out, "");
+}
+
+TEST_F(Bench, SaysThatTestsGoBeyondTheModelsContext) {
+  const Finished f = tiny({"bench", "-p", "4100", "-n", "0", "-r", "1", "--no-limit"});
+  ASSERT_EQ(f.code, 0) << f.err;
+  EXPECT_THAT(f.err, HasSubstr("the tests go to 4100"));
 }
 
 TEST_F(Bench, TheSamplerTooWhenAskedFor) {

@@ -110,6 +110,9 @@ TEST_F(Ppl, WhatCannotBeMeasured) {
       expect_refused(tiny(words), {"-c: expected", "at least 3 tokens", "got"});
     }
   expect_refused(tiny({"ppl", "-f", text(), "--base-ctk", "q9"}), {"--base-ctk", "q9"});
+  expect_refused(tiny({"ppl", "-f", text(), "--base-cpu", "sse9"}), {"--base-", "--cpu", "sse9"});
+  expect_refused(tiny({"ppl", "-f", text(), "--base-model", "/absent.gguf"}),
+                 {"--base-", "/absent.gguf"});
   expect_refused(tiny({"ppl", "-f", text(), "--kl-base", "x", "--base-backend", "cpu"}),
                  {"one of --kl-base and --base-", "both"});
 }

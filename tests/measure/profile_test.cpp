@@ -67,6 +67,17 @@ TEST(ProfileSummary, StepsAddUpToTheBatch) {
   EXPECT_GT(p.steps[1].waiting, p.steps[1].wall / 3);
 }
 
+TEST(ProfileSummary, ThreadsOfMostBatches) {
+  const auto batches = [](std::initializer_list<int> threads) {
+    std::vector<WatchedBatch> all;
+    for (const int n : threads) all.push_back({.wall = 1, .steps = {}, .n_threads = n});
+    return all;
+  };
+  EXPECT_EQ(usual_threads(batches({2, 1, 2, 1, 1})), 1);
+  EXPECT_EQ(usual_threads(batches({1, 2, 2, 1})), 2) << "the larger of as many";
+  EXPECT_EQ(usual_threads(batches({4})), 4);
+}
+
 TEST(ProfileSummary, OfASingleBatch) {
   Profile p;
   summarize({{.wall = 7, .steps = {{5, 1}}}}, p);

@@ -187,7 +187,6 @@ class Running(unittest.TestCase):
         page.write_text("no markers")
         self.assertEqual(self.run_tool("table", str(self.results), "--write", str(page))[0], 2)
 
-
     def test_nothing_is_measured_without_a_place_for_it(self):
         for place in ("/absent/r.jsonl", str(self.folder), "/dev/full"):
             self.results = pathlib.Path(place)
@@ -195,6 +194,11 @@ class Running(unittest.TestCase):
             self.assertEqual(code, 2, err)
             self.assertIn(place, err)
             self.assertFalse(self.log.exists())
+
+    def test_no_empty_results_where_nothing_could_be_measured(self):
+        self.plumb = "/absent/plumb"
+        self.assertEqual(self.measure("--tests", "tg8", "--threads", "1")[0], 1)
+        self.assertFalse(self.results.exists())
 
 
 GOOD = {"engine": "plumb", "round": 1, "model": "m", "n_threads": 1, "n_prompt": 0, "n_gen": 8, "n_depth": 0, "samples_ts": [1.5]}
@@ -353,7 +357,7 @@ START = """
 import json, sys
 words = sys.argv[1:]
 if words[0] == "bench":
-    print(json.dumps([{"samples_ns": [1000]}]))
+    print(json.dumps([{"samples_ns": [1000], "cpu_info": "a processor", "build_commit": "12ab"}]))
 elif words[0] == "info":
     print(json.dumps({"memory": {"total": 1 << 20}}))
 elif words[0] == "ppl":
@@ -383,6 +387,7 @@ class Starting(unittest.TestCase):
             self.assertGreater(lines[0]["first_token_seconds"], 0)
             self.assertNotIn("first_token_seconds", lines[1])
             self.assertGreater(lines[0]["peak_bytes"], 1 << 20)
+            self.assertRegex(out.getvalue(), r"^Measured \d{4}-\d\d-\d\d, processor a processor, plumb 12ab. Rounds: 2.\n\n")
             self.assertIn("| c | load over copying the file once | at most 1.5 times | not measured yet |  |", out.getvalue())
             self.assertIn("| smollm2 | mean KLD from the exact reference | llama.cpp's in the same test | 0.0012 |  |", out.getvalue())
             with redirect_stderr(err):
@@ -431,6 +436,16 @@ class Drawings(unittest.TestCase):
                 self.assertEqual(plot.main([chart, str(file), "-o", str(picture)]), 0)
                 self.assertTrue(picture.read_bytes().startswith(b"\x89PNG"), chart)
                 picture.unlink()
+
+    def test_a_folder_is_no_place_for_a_picture(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file, place = pathlib.Path(folder, "r.jsonl"), pathlib.Path(folder, "charts")
+            place.mkdir()
+            file.write_text(json.dumps(line("plumb", 1, [10], test=(0, 64, 0), model="m", share_of_limit=0.9)))
+            with redirect_stderr(io.StringIO()) as err:
+                self.assertEqual(plot.main(["limit", str(file), "-o", str(place)]), 2)
+            self.assertIn(str(place), err.getvalue())
+            self.assertEqual(sorted(p.name for p in pathlib.Path(folder).iterdir()), ["charts", "r.jsonl"])
 
 
 if __name__ == "__main__":
