@@ -86,8 +86,8 @@ TEST(ShapesPlan, Qwen35With9B) {
   EXPECT_EQ(rule.writes(7) - rule.writes(6), 4096 * 4);
 }
 
-// llama.cpp was published to read 4797 MB for a token of a Q4_0 file. With Q4_0 in all layers and
-// Q6_K in the head 1.4 % less are to be read; a mix of types as llama-quantize makes it accounts
+// llama.cpp was published to read 4797 MB for a token of a Q4_0 file, whose types were not. With
+// Q4_0 in all layers and Q6_K in the head 1.4 % less are to be read; one mix of types that accounts
 // for the rest.
 TEST(ShapesPlan, Qwen35With9BReadsWhatItsTypesSay) {
   const auto read = [](std::vector<std::pair<std::string, Format>> more) {
