@@ -1,7 +1,9 @@
 """The results of tools/performance.py: records as programs print them, the lines that it keeps, and what tables say of them. Used by
 performance.py and plot.py; tests in tests/tools/performance_test.py."""
+import contextlib
 import fnmatch
 import json
+import lzma
 import math
 import os
 import pathlib
@@ -24,14 +26,17 @@ MOST_BYTES = 1 << 30
 
 
 def read_text(path):
-    """A plain file (or a pipe) of UTF-8; devices never end."""
+    """A plain file (or a pipe) of UTF-8, which xz may have compressed; devices never end."""
     try:
         with open(path, "rb") as f:
             if not (stat.S_ISREG(os.fstat(f.fileno()).st_mode) or stat.S_ISFIFO(os.fstat(f.fileno()).st_mode)):
                 raise Problem(f"{path}: expected a plain file, got something else")
-            data = f.read(MOST_BYTES + 1)
+            with lzma.open(f) if str(path).endswith(".xz") else contextlib.nullcontext(f) as plain:
+                data = plain.read(MOST_BYTES + 1)
     except OSError as e:
         raise Problem(f"{path}: {e.strerror}") from None
+    except (lzma.LZMAError, EOFError) as e:
+        raise Problem(f"{path}: expected what xz has compressed: {e}") from None
     if len(data) > MOST_BYTES:
         raise Problem(f"{path}: expected at most {MOST_BYTES} bytes, got more")
     try:

@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import json
+import lzma
 import pathlib
 import subprocess
 import sys
@@ -231,6 +232,17 @@ class BadFiles(unittest.TestCase):
         for command in ("table", "cost"):
             self.refused(performance, command, str(self.file))
         self.assertIn("/dev/zero", self.refused(performance, "table", str(self.good_file()), "--targets", "/dev/zero"))
+
+    def test_files_may_be_compressed(self):
+        packed = self.file.with_suffix(".xz")
+        whole = lzma.compress(json.dumps(GOOD).encode() + b"\n")
+        packed.write_bytes(whole)
+        with redirect_stdout(io.StringIO()) as out:
+            self.assertEqual(performance.main(["table", str(packed)]), 0)
+        self.assertIn("| m | 1 | 1.50 ", out.getvalue())
+        for broken in (whole[:-9], b"plain", b""):
+            packed.write_bytes(broken)
+            self.refused(performance, "table", str(packed))
 
     def good_file(self):
         self.file.write_text(json.dumps(GOOD) + "\n")
