@@ -111,11 +111,12 @@ class Profiler {
 
   // Threads are left out and tried again while others are at work: such batches are others.
   void keep_usual(std::vector<WatchedBatch>& batches) {
-    const auto others = std::ranges::stable_partition(
-        batches, [&](const WatchedBatch& b) { return b.n_threads == result_.n_threads; });
-    if (others.begin() == batches.begin()) return;  // nothing else to compare with
-    result_.other_batches += std::ssize(others);
-    batches.erase(others.begin(), others.end());
+    const auto others = std::stable_partition(
+        batches.begin(), batches.end(),
+        [&](const WatchedBatch& b) { return b.n_threads == result_.n_threads; });
+    if (others == batches.begin()) return;  // nothing else to compare with
+    result_.other_batches += batches.end() - others;
+    batches.erase(others, batches.end());
   }
 
   void forget_limits() {
