@@ -49,8 +49,10 @@ std::unique_ptr<Engine> base_engine(const PplOptions& options) {
   if (options.base_model) model.model = *options.base_model;
   if (options.base_backend) backend.name = *options.base_backend;
   // Another backend does not take over what was said of the first.
-  if (backend.name != options.model.engine.backend.name)
-    backend.cpu = "", backend.no_repack = false;
+  if (backend.name != options.model.engine.backend.name) {
+    backend.cpu.clear();
+    backend.no_repack = false;
+  }
   if (options.base_cpu) backend.cpu = *options.base_cpu;
   if (options.base_k) model.engine.plan.cache_k = parse_cache_format("--base-ctk", *options.base_k);
   if (options.base_v) model.engine.plan.cache_v = parse_cache_format("--base-ctv", *options.base_v);

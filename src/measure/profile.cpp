@@ -214,11 +214,8 @@ void summarize(std::vector<WatchedBatch> batches, Profile& profile) {
 int usual_threads(std::span<const WatchedBatch> batches) {
   std::map<int, int64_t> counts;
   for (const WatchedBatch& b : batches) ++counts[b.n_threads];
-  return std::max_element(counts.begin(), counts.end(),
-                          [](const auto& a, const auto& b) {
-                            return std::pair(a.second, a.first) < std::pair(b.second, b.first);
-                          })
-      ->first;
+  const auto count_first = [](const auto& entry) { return std::pair(entry.second, entry.first); };
+  return std::ranges::max_element(counts, {}, count_first)->first;
 }
 
 Profile profile(Engine& engine, const ProfileOptions& options) {

@@ -60,13 +60,14 @@ struct Weights {
 
 Weights list_weights(const Step& step) {
   Weights w;
-  const auto matrices = [&](std::initializer_list<const Tensor*> some) {
+  const auto add = [](std::initializer_list<const Tensor*> some, std::vector<const Tensor*>& to) {
     for (const Tensor* t : some)
-      if (*t) w.matrices.push_back(t), w.all.push_back(t);
+      if (*t) to.push_back(t);
   };
-  const auto vectors = [&](std::initializer_list<const Tensor*> some) {
-    for (const Tensor* t : some)
-      if (*t) w.all.push_back(t);
+  const auto vectors = [&](std::initializer_list<const Tensor*> some) { add(some, w.all); };
+  const auto matrices = [&](std::initializer_list<const Tensor*> some) {
+    add(some, w.matrices);
+    add(some, w.all);
   };
   std::visit(
       Overloaded{

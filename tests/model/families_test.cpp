@@ -5,35 +5,19 @@
 
 #include <cmath>
 
-#include "base/error.h"
-#include "model/model_desc.h"
+#include "model/reading.h"
 #include "support/model_shapes.h"
 
 namespace plumb {
 namespace {
 
+using test::error_of;
 using test::ModelShape;
+using test::open;
 using ::testing::HasSubstr;
-
-gguf::File open(const gguf::Writer& writer) {
-  const std::string bytes = writer.bytes();
-  return gguf::File::from_bytes("tiny.gguf",
-                                {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
-}
 
 const Attention& attention(const ModelDesc& model, size_t layer) {
   return std::get<Attention>(model.layers[layer].mixer);
-}
-
-std::string error_of(const gguf::Writer& writer) {
-  try {
-    const gguf::File file = open(writer);
-    load_model_desc(file);
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), ErrorCode::bad_input);
-    return e.what();
-  }
-  return "";
 }
 
 ModelShape small(const char* name) {

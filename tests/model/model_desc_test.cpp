@@ -5,30 +5,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/error.h"
+#include "model/reading.h"
 #include "support/tiny_model.h"
 
 namespace plumb {
 namespace {
 
+using test::error_of;
+using test::open;
 using test::TinyOptions;
 using ::testing::HasSubstr;
-
-gguf::File open(const gguf::Writer& writer) {
-  const std::string bytes = writer.bytes();
-  return gguf::File::from_bytes("tiny.gguf",
-                                {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
-}
-
-std::string error_of(const gguf::Writer& writer) {
-  try {
-    load_model_desc(open(writer));
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), ErrorCode::bad_input);
-    return e.what();
-  }
-  return "";
-}
 
 // The keys of a tiny llama with one of them replaced, and no tensors: for errors in keys that are
 // found before tensors are read, a tensor more is needed; hence all tensors come along.

@@ -67,7 +67,7 @@ struct DeltaArgs {
 
 // Where kernels ask for weights to be put ahead of their use: chosen for this processor at start.
 // It changes no result; tests set the other to see that.
-enum class CacheLevel { first, second };
+enum class CacheLevel { none, first, second };
 extern CacheLevel prefetch_into;
 
 struct FormatKernel {

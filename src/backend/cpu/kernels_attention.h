@@ -58,30 +58,27 @@ void widen(const void* page, int64_t n, float* out) {
   for (int64_t i = 0; i < n; i += 16) Simd::store(out + i, Cache::load(from + i));
 }
 
-// Pages lie apart, so the processor cannot guess the next one: where it is put ahead of its use.
-enum class Fetch { not_at_all, first_level, second_level };
-template <Fetch kFetch, int N, typename Value>
+// Pages lie apart, so the processor cannot guess the next one.
+template <CacheLevel kFetch, int N, typename Value>
 SIMD_INLINE void fetch(const Value* at) {
-  if constexpr (kFetch != Fetch::not_at_all)
-    for (int i = 0; i < N; i += 64 / static_cast<int>(sizeof(Value)))
-      __builtin_prefetch(at + i, 0, kFetch == Fetch::first_level ? 3 : 2);
+  for (int i = 0; i < N; i += 64 / static_cast<int>(sizeof(Value))) prefetch<kFetch>(at + i);
 }
 
 // f is a template of where to.
 template <typename Function>
 void with_fetch(const void* next, const Function& f) {
-  if (!next) return f.template operator()<Fetch::not_at_all>();
-  if (prefetch_into == CacheLevel::second) return f.template operator()<Fetch::second_level>();
-  f.template operator()<Fetch::first_level>();
+  if (!next) return f.template operator()<CacheLevel::none>();
+  if (prefetch_into == CacheLevel::second) return f.template operator()<CacheLevel::second>();
+  f.template operator()<CacheLevel::first>();
 }
 
 // P registers of positions from the first on, for R rows.
-template <typename Cache, Fetch kFetch, int R, int P>
+template <typename Cache, CacheLevel kFetch, int R, int P>
 SIMD_INLINE void score_tile(const ScoreArgs& a, int64_t row, int64_t position) {
   const float* q = a.q + row * a.head_dim;
   const auto* k = static_cast<const typename Cache::Value*>(a.k) + position;
   const auto* next = static_cast<const typename Cache::Value*>(a.next) +
-                     (kFetch == Fetch::not_at_all ? 0 : position);
+                     (kFetch == CacheLevel::none ? 0 : position);
   F sums[R][P];
   for (int r = 0; r < R; ++r)
     for (int p = 0; p < P; ++p) sums[r][p] = Simd::zero();
@@ -99,14 +96,14 @@ SIMD_INLINE void score_tile(const ScoreArgs& a, int64_t row, int64_t position) {
       Simd::store(a.scores + (row + r) * kChunkPositions + position + 16 * p, sums[r][p]);
 }
 
-template <typename Cache, Fetch kFetch, int R>
+template <typename Cache, CacheLevel kFetch, int R>
 void score_rows(const ScoreArgs& a, int64_t row) {
   constexpr int P = Simd::kScoreRegisters;
   for (int64_t position = 0; position < kPage; position += 16 * P)
     score_tile<Cache, kFetch, R, P>(a, row, position);
 }
 
-template <typename Cache, Fetch kFetch>
+template <typename Cache, CacheLevel kFetch>
 void scores_of_rows(const ScoreArgs& a) {
   in_tiles<Simd::kQueryRows>(0, a.n_rows,
                              [&]<int R>(int64_t row) { score_rows<Cache, kFetch, R>(a, row); });
@@ -114,16 +111,16 @@ void scores_of_rows(const ScoreArgs& a) {
 
 template <typename Cache>
 void scores(const ScoreArgs& a) {
-  with_fetch(a.next, [&]<Fetch kFetch>() { scores_of_rows<Cache, kFetch>(a); });
+  with_fetch(a.next, [&]<CacheLevel kFetch>() { scores_of_rows<Cache, kFetch>(a); });
 }
 
 // R rows times D registers of the head: the positions that all rows see, then the rest of each row.
-template <typename Cache, Fetch kFetch, int R, int D>
+template <typename Cache, CacheLevel kFetch, int R, int D>
 SIMD_INLINE void value_tile(const ValueArgs& a, int64_t row, int64_t dim) {
   const float* weights = a.weights + row * kChunkPositions;
   const auto* v = static_cast<const typename Cache::Value*>(a.v) + dim;
   const auto* next =
-      static_cast<const typename Cache::Value*>(a.next) + (kFetch == Fetch::not_at_all ? 0 : dim);
+      static_cast<const typename Cache::Value*>(a.next) + (kFetch == CacheLevel::none ? 0 : dim);
   float* to = a.sums + row * a.head_dim_padded + dim;
   F sums[R][D];
   for (int r = 0; r < R; ++r)
@@ -148,7 +145,7 @@ SIMD_INLINE void value_tile(const ValueArgs& a, int64_t row, int64_t dim) {
   }
 }
 
-template <typename Cache, Fetch kFetch, int R>
+template <typename Cache, CacheLevel kFetch, int R>
 void value_rows(const ValueArgs& a, int64_t row) {
   constexpr int D = Simd::kValueRegisters;
   int64_t dim = 0;
@@ -157,7 +154,7 @@ void value_rows(const ValueArgs& a, int64_t row) {
   for (; dim < a.head_dim_padded; dim += 16) value_tile<Cache, kFetch, R, 1>(a, row, dim);
 }
 
-template <typename Cache, Fetch kFetch>
+template <typename Cache, CacheLevel kFetch>
 void values_of_rows(const ValueArgs& a) {
   in_tiles<Simd::kQueryRows>(0, a.n_rows,
                              [&]<int R>(int64_t row) { value_rows<Cache, kFetch, R>(a, row); });
@@ -165,7 +162,7 @@ void values_of_rows(const ValueArgs& a) {
 
 template <typename Cache>
 void values(const ValueArgs& a) {
-  with_fetch(a.next, [&]<Fetch kFetch>() { values_of_rows<Cache, kFetch>(a); });
+  with_fetch(a.next, [&]<CacheLevel kFetch>() { values_of_rows<Cache, kFetch>(a); });
 }
 
 void softmax(float* scores, int64_t n, float* max, float* sum) {

@@ -14,8 +14,9 @@ namespace {
 constexpr int kPrefetchBytes = 4096;
 
 template <CacheLevel kTo>
-SIMD_INLINE void prefetch(const uint8_t* at) {
-  __builtin_prefetch(at, 0, kTo == CacheLevel::first ? 3 : 2);
+SIMD_INLINE void prefetch(const void* at) {
+  if constexpr (kTo != CacheLevel::none)
+    __builtin_prefetch(at, 0, kTo == CacheLevel::first ? 3 : 2);
 }
 
 // f<N>(at) for tiles of N of the items [at, end): as many of the largest as there are, then one of
