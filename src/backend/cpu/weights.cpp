@@ -56,7 +56,7 @@ void Weights::leave_experts(const Plan& plan, int64_t bytes) {
   const auto leave = [&](const ExpertStack& stack) {
     const Place& place = places_.at(stack.weight.name);
     if (bytes <= 0 || place.at < 0 || !left_.insert(stack.weight.name).second) return;
-    bytes -= place.panels() * place.panel_stride;
+    bytes -= place.panels() * panel_bytes(place.tensor->format, place.tensor->columns);
   };
   for (auto step = plan.steps.rbegin(); step != plan.steps.rend(); ++step) {
     if (const auto* s = std::get_if<ExpertDownAdd>(&step->args)) leave(s->down);
@@ -137,8 +137,7 @@ void Weights::add(const Route& s) {
 void Weights::add(const ExpertGateUp& s) {
   add_vector(s.norm.weight);
   add_vector(s.expert_scale);
-  add_stack(s.gate);
-  add_stack(s.up);
+  add_stacks(s.gate, s.up);
 }
 
 void Weights::add(const ExpertDownAdd& s) {
@@ -177,16 +176,19 @@ void Weights::add_router(const Tensor& tensor, float factor) {
 }
 
 // Every expert fills panels of its own.
-void Weights::add_stack(const ExpertStack& stack) {
+void Weights::add_stack(const ExpertStack& stack, bool alternates) {
   const Tensor& tensor = stack.weight;
   add_vector(stack.bias);
   if (places_.contains(tensor.name)) return;
   if (lives_ == Lives::in_file || !has_panels(tensor.format) || left_.contains(tensor.name))
     return add_matrix(tensor);
-  const int64_t stride = panel_bytes(tensor.format, tensor.columns);
-  const Place place{
-      .tensor = &tensor, .at = carver_.used(), .panel_stride = stride, .group_rows = stack.rows};
-  carver_.take<uint8_t>(saturating_mul(stride, place.panels()));
+  const int64_t bytes = panel_bytes(tensor.format, tensor.columns);
+  const Place place{.tensor = &tensor,
+                    .at = carver_.used(),
+                    .panel_stride = alternates ? 2 * bytes : bytes,
+                    .group_rows = stack.rows,
+                    .alternates = alternates};
+  carver_.take<uint8_t>(saturating_mul(bytes, place.panels()));
   take(tensor, place);
 }
 
@@ -197,20 +199,39 @@ void Weights::add_transposed(const Tensor& tensor) {
   take(tensor, {.tensor = &tensor, .at = at, .transposed = true});
 }
 
-// Two matrices of one shape and format that are read together: their panels alternate, so that the
-// memory is one stream.
 void Weights::add_pair(const Tensor& a, const Tensor& b) {
-  const bool alike = a.format == b.format && a.rows == b.rows && a.columns == b.columns;
-  const bool fresh = a.name != b.name && !places_.contains(a.name) && !places_.contains(b.name);
-  if (!alike || !fresh || lives_ == Lives::in_file || !has_panels(a.format)) {
-    add_matrix(a);
-    add_matrix(b);
+  if (alternate(a, b)) return;
+  add_matrix(a);
+  add_matrix(b);
+}
+
+void Weights::add_stacks(const ExpertStack& a, const ExpertStack& b) {
+  if (a.rows == b.rows && alternate(a.weight, b.weight, a.rows)) {
+    add_vector(a.bias);
+    add_vector(b.bias);
     return;
   }
-  const int64_t bytes = panel_bytes(a.format, a.columns), at = carver_.used();
-  carver_.take<uint8_t>(saturating_mul(2 * bytes, panels_of(a)));
-  take(a, {&a, at, 2 * bytes});
-  take(b, {&b, at + bytes, 2 * bytes});
+  const bool one_tensor = a.weight.name == b.weight.name;
+  add_stack(a, one_tensor && a.first == 0 && b.first == a.rows && a.stride == 2 * a.rows);
+  add_stack(b);
+}
+
+bool Weights::alternate(const Tensor& a, const Tensor& b, int64_t group_rows) {
+  const bool alike = a.format == b.format && a.rows == b.rows && a.columns == b.columns;
+  const bool fresh = a.name != b.name && !places_.contains(a.name) && !places_.contains(b.name);
+  const bool in_file = lives_ == Lives::in_file || left_.contains(a.name) || left_.contains(b.name);
+  if (!alike || !fresh || in_file || !has_panels(a.format)) return false;
+  const int64_t bytes = panel_bytes(a.format, a.columns);
+  Place place{.tensor = &a,
+              .at = carver_.used(),
+              .panel_stride = 2 * bytes,
+              .group_rows = group_rows};
+  carver_.take<uint8_t>(saturating_mul(place.panel_stride, place.panels()));
+  take(a, place);
+  place.tensor = &b;
+  place.at += bytes;
+  take(b, place);
+  return true;
 }
 
 void Weights::leave_in_file(const Tensor& tensor) {
@@ -287,7 +308,7 @@ void Weights::pack(const Place& place, int64_t begin, int64_t end, const Compile
     map_pages(rows);
     for (int64_t p = begin; p < next; ++p) {
       const int64_t row = row_of(p), left = place.rows() - p % place.group_panels() * kPanelRows;
-      uint8_t* panel = memory_.data() + place.at + p * place.panel_stride;
+      uint8_t* panel = memory_.data() + place.at + place.offset(p);
       if (place.decoded)
         pack_decoded(place, row, std::min(kPanelRows, left), panel);
       else
@@ -326,12 +347,13 @@ Matrix Weights::router(const Tensor& weight, const Tensor& bias) const {
 ExpertMatrices Weights::experts(const ExpertStack& stack) const {
   const Place& place = places_.at(stack.weight.name);
   ExpertMatrices all{matrix(stack.weight, stack.bias)};
-  const bool in_file = place.at < 0;
-  const int64_t group_bytes =
-      in_file ? stack.rows * stack.weight.row_bytes() : place.group_panels() * place.panel_stride;
+  const auto bytes = [&](int64_t rows) {
+    return place.at < 0 ? rows * stack.weight.row_bytes()
+                        : place.offset(rows / stack.rows * place.group_panels());
+  };
   all.first.rows = stack.rows;
-  all.first.data += stack.first / stack.rows * group_bytes;
-  all.stride = stack.stride / stack.rows * group_bytes;
+  all.first.data += bytes(stack.first);
+  all.stride = bytes(stack.stride);
   all.bias_stride = stack.bias ? padded_columns(stack.bias) : 0;
   return all;
 }

@@ -62,10 +62,17 @@ class Weights {
     bool decoded = false;      // panels of f32, times `factor`
     float factor = 1;
     bool transposed = false;  // values: [columns][rows] instead of rows of whole panels
+    bool alternates = false;  // panels of groups 0 and 1, of 2 and 3 and so on alternate
 
     int64_t rows() const { return group_rows ? group_rows : tensor->rows; }
     int64_t panels() const { return tensor->rows / rows() * group_panels(); }
     int64_t group_panels() const { return (rows() + kPanelRows - 1) / kPanelRows; }
+    // Bytes from the first panel to panel p.
+    int64_t offset(int64_t p) const {
+      if (!alternates) return p * panel_stride;
+      const int64_t n = group_panels(), group = p / n;
+      return (group / 2 * n + p % n) * panel_stride + group % 2 * (panel_stride / 2);
+    }
   };
   using Key = std::string_view;  // the tensor's name
 
@@ -86,9 +93,13 @@ class Weights {
   void add(const auto&) {}  // steps without weights
   void add_matrix(const Tensor& tensor);
   void add_router(const Tensor& tensor, float factor);
-  void add_stack(const ExpertStack& stack);
+  void add_stack(const ExpertStack& stack, bool alternates = false);
   void add_transposed(const Tensor& tensor);
   void add_pair(const Tensor& a, const Tensor& b);
+  void add_stacks(const ExpertStack& a, const ExpertStack& b);
+  // Two matrices of one shape and format that are read together get panels that alternate, so that
+  // the memory is one stream. False: they cannot, and have no place yet.
+  bool alternate(const Tensor& a, const Tensor& b, int64_t group_rows = 0);
   void add_vector(const Tensor& tensor);
   void leave_in_file(const Tensor& tensor);
   void take(const Tensor& tensor, Place place);
