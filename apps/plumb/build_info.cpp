@@ -1,5 +1,7 @@
 #include "build_info.h"
 
+#include "build_commit.h"  // made by cmake/build_info.cmake
+
 namespace plumb {
 
 BuildInfo build_info() {

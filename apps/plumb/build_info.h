@@ -5,6 +5,7 @@
 
 namespace plumb {
 
-BuildInfo build_info();  // commit "unknown" outside a git checkout
+// commit "unknown" outside a git checkout, "...-dirty" where files differ from it
+BuildInfo build_info();
 
 }  // namespace plumb

@@ -17,7 +17,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int64_t kBuffer = int64_t{256} << 20;
 constexpr int64_t kLeast = int64_t{64} << 20;
 constexpr int64_t kPiece = int64_t{2} << 20;
 
@@ -47,31 +46,32 @@ void evict(std::span<const uint64_t>) {}
 // Writes pieces of the memory, so that they are real pages near their reader, until all is written
 // or, after the least, the time is over: where the system itself must first find memory, filling it
 // can take longer than everything else. Returns the bytes written.
-int64_t fill(uint8_t* memory, int64_t bytes, int64_t least, Clock::time_point deadline) {
+int64_t fill(uint8_t* memory, int64_t bytes, int64_t piece, int64_t least,
+             Clock::time_point deadline) {
   int64_t done = 0;
-  for (; done < bytes && (done < least || Clock::now() < deadline); done += kPiece)
-    std::memset(memory + done, 1, static_cast<size_t>(kPiece));
+  for (; done < bytes && (done < least || Clock::now() < deadline); done += piece)
+    std::memset(memory + done, 1, static_cast<size_t>(piece));
   return done;
 }
 
 }  // namespace
 
-double measure_read_bandwidth(int n_threads, std::chrono::milliseconds time) {
-  const int64_t wanted = std::max(kBuffer, n_threads * kPiece);  // some for each
-  const int64_t share =
-      std::min(wanted, available_memory_bytes() / 4) / n_threads / kPiece * kPiece;
+double measure_read_bandwidth(int n_threads, std::chrono::milliseconds time, int64_t bytes) {
+  const int64_t piece = std::min(kPiece, bytes);
+  const int64_t wanted = std::max(bytes, n_threads * piece);  // some for each
+  const int64_t share = std::min(wanted, available_memory_bytes() / 4) / n_threads / piece * piece;
   if (share <= 0) return 0;
   const AnonymousMemory buffer(share * n_threads);
   buffer.prefer_large_pages();
-  std::atomic<int64_t> bytes{0};
+  std::atomic<int64_t> total{0};
   std::atomic<uint64_t> sink{0};
   std::atomic<bool> again{true};
   std::vector<double> seconds;
   ThreadPool pool(n_threads);
   pool.run([&](int thread, int) {
     uint8_t* mine = buffer.data() + thread * share;
-    const int64_t filled = fill(mine, share, kLeast / n_threads, Clock::now() + time);
-    bytes += filled;
+    const int64_t filled = fill(mine, share, piece, kLeast / n_threads, Clock::now() + time);
+    total += filled;
     const std::span words(reinterpret_cast<const uint64_t*>(mine), static_cast<size_t>(filled) / 8);
     const auto begin = Clock::now();
     while (again) {
@@ -89,7 +89,7 @@ double measure_read_bandwidth(int n_threads, std::chrono::milliseconds time) {
     }
   });
   const double best = *std::min_element(seconds.begin(), seconds.end());
-  return best > 0 && sink != 0 ? static_cast<double>(bytes) / best : 0;
+  return best > 0 && sink != 0 ? static_cast<double>(total) / best : 0;
 }
 
 }  // namespace plumb

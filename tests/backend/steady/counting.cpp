@@ -122,19 +122,22 @@ void mark(uint64_t where) {
 
 constexpr int kMayNotTrace = 77;
 
-[[noreturn]] void be_traced(const Prepare& prepare) {
+[[noreturn]] void be_traced(int times, const Prepare& prepare) {
   if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) _exit(kMayNotTrace);
   raise(SIGSTOP);
   const auto run = prepare();
-  mark(kBegin);
-  run();
-  mark(kEnd);
+  for (int i = 0; i < times; ++i) {
+    run();
+    mark(kBegin);
+    run();
+    mark(kEnd);
+  }
   _exit(0);
 }
 
 class Tracer {
  public:
-  explicit Tracer(pid_t child) : child_(child) {}
+  Tracer(pid_t child, int times) : child_(child), times_(times) {}
 
   std::optional<Traced> trace() {
     int status = 0;
@@ -146,7 +149,7 @@ class Tracer {
       if (WIFSTOPPED(status))
         stopped(pid, WSTOPSIG(status));
       else if (pid == child_)
-        traced_.ran_to_the_end = ended_ && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        traced_.ran_to_the_end = ended_ == times_ && WIFEXITED(status) && WEXITSTATUS(status) == 0;
     }
     return traced_;
   }
@@ -167,23 +170,36 @@ class Tracer {
         info.op != PTRACE_SYSCALL_INFO_ENTRY)
       return;
     const bool marks = info.entry.nr == SYS_getppid;
-    if (marks && info.entry.args[0] == kEnd) ended_ = true;
-    if (began_ && !ended_) ++traced_.calls[info.entry.nr];
-    if (marks && info.entry.args[0] == kBegin) began_ = true;
+    if (marks && info.entry.args[0] == kEnd) {
+      ++ended_;
+      counts_ = false;
+      if (calls_ == 0) ++traced_.runs_without_calls;
+    }
+    if (counts_) {
+      ++calls_;
+      ++traced_.calls[info.entry.nr];
+    }
+    if (marks && info.entry.args[0] == kBegin) {
+      calls_ = 0;
+      counts_ = true;
+    }
   }
 
   pid_t child_;
-  bool began_ = false, ended_ = false;
+  const int times_;
+  bool counts_ = false;
+  int64_t calls_ = 0;  // of this run
+  int ended_ = 0;      // runs
   Traced traced_;
 };
 
 }  // namespace
 
-std::optional<Traced> trace_system_calls(const Prepare& prepare) {
+std::optional<Traced> trace_system_calls(int times, const Prepare& prepare) {
   const pid_t child = fork();
   if (child < 0) return {};
-  if (child == 0) be_traced(prepare);
-  return Tracer(child).trace();
+  if (child == 0) be_traced(times, prepare);
+  return Tracer(child, times).trace();
 }
 
 }  // namespace plumb::test
@@ -199,7 +215,7 @@ Counts count_calls(const std::function<void()>& f) {
   f();
   return {};
 }
-std::optional<Traced> trace_system_calls(const Prepare&) {
+std::optional<Traced> trace_system_calls(int, const Prepare&) {
   return {};
 }
 

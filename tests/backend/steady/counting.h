@@ -18,13 +18,15 @@ struct Counts {
 // All threads' while f runs.
 Counts count_calls(const std::function<void()>& f);
 
-// System calls (by number) of all threads of a child process that prepares and then runs; only what
-// `run` does is counted. Nothing where this process may not trace.
+// System calls (by number) of all threads of a child process that prepares and then runs, `times`
+// times twice: a first run is for what tracing has held up to settle, what the second does is
+// counted. Nothing where this process may not trace.
 struct Traced {
-  std::map<uint64_t, int64_t> calls;
+  std::map<uint64_t, int64_t> calls;  // of all counted runs
+  int runs_without_calls = 0;
   bool ran_to_the_end = false;
 };
 using Prepare = std::function<std::function<void()>()>;  // returns `run`
-std::optional<Traced> trace_system_calls(const Prepare& prepare);
+std::optional<Traced> trace_system_calls(int times, const Prepare& prepare);
 
 }  // namespace plumb::test
