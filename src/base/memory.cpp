@@ -15,11 +15,9 @@ AnonymousMemory::AnonymousMemory(int64_t bytes) : size_(bytes) {
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == MAP_FAILED) fail_machine("memory: cannot get {} bytes: {}", bytes, std::strerror(errno));
   data_ = static_cast<uint8_t*>(p);
-}
-
-void AnonymousMemory::prefer_large_pages() const {
 #ifdef MADV_HUGEPAGE
-  ::madvise(data_, static_cast<size_t>(size_), MADV_HUGEPAGE);
+  constexpr int64_t kLargePage = int64_t{2} << 20;
+  if (bytes > kLargePage) ::madvise(p, static_cast<size_t>(bytes), MADV_HUGEPAGE);
 #endif
 }
 

@@ -1,5 +1,7 @@
 #pragma once
-// Large zeroed memory straight from the system: pages that nobody touches cost nothing.
+// Large zeroed memory straight from the system: pages that nobody touches cost nothing. What is
+// larger than the system's large pages asks for these, which save look-ups of addresses where
+// memory is read in long streams or in many places at once; the system may decline.
 
 #include <cstddef>
 #include <cstdint>
@@ -13,9 +15,6 @@ class AnonymousMemory {
   AnonymousMemory() = default;
   explicit AnonymousMemory(int64_t bytes);  // Error (machine) when the system refuses
   ~AnonymousMemory();
-  // For what is read in long streams: the system's large pages save look-ups of addresses. It may
-  // decline.
-  void prefer_large_pages() const;
   AnonymousMemory(AnonymousMemory&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
   AnonymousMemory& operator=(AnonymousMemory&& other) noexcept {

@@ -38,6 +38,7 @@ Engine::Engine(const std::filesystem::path& path, const EngineOptions& options)
   if (file_.metadata().has("tokenizer.ggml.model")) tokenizer_ = Tokenizer::load(file_.metadata());
   executable_ = backend_->compile(
       plan_, {.release_weights = [this](std::span<const uint8_t> bytes) { file_.release(bytes); }});
+  file_.release();  // the vocabulary, and what lies between the weights
 }
 
 const Tokenizer& Engine::tokenizer() const {

@@ -215,4 +215,9 @@ void File::release(std::span<const uint8_t> data) const {
   if (part != parts_.end() && part->mapped) part->mapped->release(data);
 }
 
+void File::release() const {
+  for (const Part& part : parts_)
+    if (part.mapped) part.mapped->release(part.bytes());
+}
+
 }  // namespace plumb::gguf

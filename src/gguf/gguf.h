@@ -197,6 +197,8 @@ class File {
 
   // Lets the system drop these bytes of a tensor (a weight that was repacked) from memory.
   void release(std::span<const uint8_t> data) const;
+  // The same for all that has been read so far; what is asked for again is read again.
+  void release() const;
 
  private:
   struct Part {

@@ -62,7 +62,6 @@ double measure_read_bandwidth(int n_threads, std::chrono::milliseconds time, int
   const int64_t share = std::min(wanted, available_memory_bytes() / 4) / n_threads / piece * piece;
   if (share <= 0) return 0;
   const AnonymousMemory buffer(share * n_threads);
-  buffer.prefer_large_pages();
   std::atomic<int64_t> total{0};
   std::atomic<uint64_t> sink{0};
   std::atomic<bool> again{true};

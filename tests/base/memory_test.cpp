@@ -5,6 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
 
 #include "base/error.h"
 
@@ -28,6 +32,29 @@ TEST(AnonymousMemory, moves) {
   EXPECT_EQ(c.size(), 10'000);
   EXPECT_EQ(c.data()[9'999], 7);
 }
+
+#if defined(__linux__)
+// Of the mapping that holds this address, as the system tells.
+std::string flags_of(const void* address) {
+  const auto at = reinterpret_cast<uintptr_t>(address);
+  std::ifstream maps("/proc/self/smaps");
+  bool inside = false;
+  for (std::string line; std::getline(maps, line);) {
+    uintptr_t begin = 0, end = 0;
+    if (std::sscanf(line.c_str(), "%zx-%zx ", &begin, &end) == 2) inside = begin <= at && at < end;
+    if (inside && line.starts_with("VmFlags:")) return line + " ";
+  }
+  return "";
+}
+
+// Without them attention at 2,048 positions took three times as long on a virtual machine.
+TEST(AnonymousMemory, AsksForLargePages) {
+  if (!std::filesystem::exists("/sys/kernel/mm/transparent_hugepage"))
+    GTEST_SKIP() << "this system has no large pages";
+  const AnonymousMemory large(int64_t{8} << 20);
+  EXPECT_NE(flags_of(large.data()).find(" hg "), std::string::npos);
+}
+#endif
 
 TEST(AnonymousMemory, nothing_is_fine) {
   EXPECT_EQ(AnonymousMemory(0).data(), nullptr);

@@ -89,6 +89,10 @@ TEST(GgufWriter, writes_files_that_open_again) {
   const std::vector<uint8_t> copy(before.data.begin(), before.data.end());
   file.release(before.data);
   EXPECT_TRUE(std::ranges::equal(before.data, copy));  // read again from the file
+  file.release();
+  EXPECT_TRUE(std::ranges::equal(before.data, copy));
+  EXPECT_EQ(file.tensor(0).name, before.name);
+  EXPECT_TRUE(file.metadata().has("general.architecture"));
   std::filesystem::remove(path);
 }
 

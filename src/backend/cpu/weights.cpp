@@ -251,7 +251,6 @@ void Weights::load(ThreadPool& pool, const KernelSet& kernels, const CompileOpti
   for (const FormatKernel& f : kernels.formats) kernels_[f.format] = f;
   generic_ = kernels.generic;
   memory_ = AnonymousMemory(bytes());
-  memory_.prefer_large_pages();
   for (const Key key : order_) {
     const Place& place = places_.at(key);
     if (place.at < 0) continue;
