@@ -16,8 +16,7 @@ AnonymousMemory::AnonymousMemory(int64_t bytes) : size_(bytes) {
   if (p == MAP_FAILED) fail_machine("memory: cannot get {} bytes: {}", bytes, std::strerror(errno));
   data_ = static_cast<uint8_t*>(p);
 #ifdef MADV_HUGEPAGE
-  constexpr int64_t kLargePage = int64_t{2} << 20;
-  if (bytes > kLargePage) ::madvise(p, static_cast<size_t>(bytes), MADV_HUGEPAGE);
+  if (bytes >= kLarge) ::madvise(p, static_cast<size_t>(bytes), MADV_HUGEPAGE);
 #endif
 }
 

@@ -1,7 +1,8 @@
 #pragma once
-// Large zeroed memory straight from the system: pages that nobody touches cost nothing. What is
-// larger than the system's large pages asks for these, which save look-ups of addresses where
-// memory is read in long streams or in many places at once; the system may decline.
+// Large zeroed memory straight from the system: pages that nobody touches cost nothing. From kLarge
+// bytes on it asks for the system's large pages, which save look-ups of addresses where memory is
+// read in long streams or in many places at once; the system may decline. Of less than that
+// processors remember where all pages are anyway, and what nobody touches of a large page costs.
 
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +13,8 @@ namespace plumb {
 
 class AnonymousMemory {
  public:
+  static constexpr int64_t kLarge = int64_t{16} << 20;
+
   AnonymousMemory() = default;
   explicit AnonymousMemory(int64_t bytes);  // Error (machine) when the system refuses
   ~AnonymousMemory();
