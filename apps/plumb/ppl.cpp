@@ -111,6 +111,7 @@ class Base {
   void commit() {
     if (writer_) writer_->commit();
   }
+  bool recorded() const { return writer_.has_value(); }
 
  private:
   std::unique_ptr<Engine> engine_;
@@ -181,10 +182,10 @@ void add_json(const Quality& q, ordered_json& out) {
   add("ppl_base", q.base.ppl);
   add("ln_ppl_ratio", q.ln_ratio);
   add("kld_mean", q.kld);
-  out["kld_median"] = q.kld_median;
-  out["kld_p90"] = q.kld_p90;
-  out["kld_p99"] = q.kld_p99;
-  out["kld_p999"] = q.kld_p999;
+  add("kld_median", q.kld_median);
+  add("kld_p90", q.kld_p90);
+  add("kld_p99", q.kld_p99);
+  add("kld_p999", q.kld_p999);
   out["kld_max"] = q.kld_max;
   add("same_top", q.same_top);
   add("delta_p_mean", q.delta_p);
@@ -200,12 +201,15 @@ std::string to_text(const Quality& q) {
   const auto percent = [](const Estimate& e) {
     return fmt::format("{:.3f} ± {:.3f} %", 100 * e.value, 100 * e.error);
   };
+  const auto number = [](const Estimate& e) {
+    return fmt::format("{:.6f} ± {:.6f}", e.value, e.error);
+  };
   return fmt::format(
              "of the base   {:.4f} ± {:.4f}, ln of the ratio {:+.5f} ± {:.5f}\n"
-             "KL divergence {:.6f} ± {:.6f} mean, {:.6f} median, {:.6f} p90, {:.6f} p99, {:.6f} "
-             "p99.9, {:.6f} largest\n",
-             q.base.ppl.value, q.base.ppl.error, q.ln_ratio.value, q.ln_ratio.error, q.kld.value,
-             q.kld.error, q.kld_median, q.kld_p90, q.kld_p99, q.kld_p999, q.kld_max) +
+             "KL divergence {} mean, {} median, {} p90, {} p99, {} p99.9, {:.6f} largest\n",
+             q.base.ppl.value, q.base.ppl.error, q.ln_ratio.value, q.ln_ratio.error, number(q.kld),
+             number(q.kld_median), number(q.kld_p90), number(q.kld_p99), number(q.kld_p999),
+             q.kld_max) +
          fmt::format(
              "same top      {}\n"
              "true token    {} mean change of its probability, {} root of the mean square\n",
@@ -234,6 +238,10 @@ int run(const PplOptions& options) {
           "perplexity is larger\n",
           base.cut_off());
   }
+  if (base.recorded()) {
+    json["kl_base_written"] = *options.kl_base;
+    text += fmt::format("{}: written, a base for later runs\n", *options.kl_base);
+  }
   options.json ? write_json(json) : write_out(text);
   return 0;
 }
@@ -249,7 +257,7 @@ int ppl_command(std::vector<std::string> words) {
                       "plumb ppl -f text.txt -c 512 --base-backend reference");
   options.text.attach(arguments);
   arguments.integer("--chunks", options.chunks, -1, INT32_MAX,
-                    "at most N windows of -c tokens (default -c: 512), -1: all");
+                    "at most N windows of -c tokens (of 512 without -c), -1: all");
   arguments.text("--base-backend", options.base_backend, "compares with the same on this backend");
   arguments.text("--base-cpu", options.base_cpu, "compares with the same on this instruction set");
   arguments.text("--base-ctk", options.base_k, "compares with keys cached in this format");

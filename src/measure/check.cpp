@@ -206,8 +206,10 @@ Tolerance default_tolerance(const Plan& plan, const Step& step) {
     if (format_info(t->format).block_elems == 1) continue;
     // Sound int8 steps of real models reach 0.029 and 0.015; a product of two such results, of
     // which one may be small, 0.049 and 0.028 (docs/correctness.md).
-    return std::holds_alternative<GateUp>(step.args) ? Tolerance{0.1, 0.06}
-                                                     : Tolerance{0.05, 0.025};
+    const bool gated = std::holds_alternative<GateUp>(step.args) ||
+                       std::holds_alternative<GateBy>(step.args) ||
+                       std::holds_alternative<ExpertGateUp>(step.args);
+    return gated ? Tolerance{0.1, 0.06} : Tolerance{0.05, 0.025};
   }
   return {1e-4, 1e-4};
 }

@@ -246,7 +246,8 @@ ordered_json to_json(const Comparison& c) {
 }
 
 std::string to_text(const Comparison& c) {
-  std::string out = fmt::format("B against A, with {:.0f} % intervals\n", 100 * kConfidence);
+  std::string out = fmt::format(
+      "B against A: the median rates, the ratio with its {:.0f} % interval\n", 100 * kConfidence);
   for (const TestComparison& t : c.tests) {
     out +=
         fmt::format("{:<18} {:>10.2f} -> {:>10.2f} t/s   {:<24} {}{}\n", t.test, median(t.rates_a),

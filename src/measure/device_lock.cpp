@@ -30,7 +30,9 @@ int open_lock_file(const fs::path& path) {
     if (fd < 0 && errno == EEXIST) fd = ::open(path.c_str(), O_RDWR | kFlags);  // just now
   }
   if (fd < 0 && errno == EACCES) fd = ::open(path.c_str(), O_RDONLY | kFlags);
-  if (fd < 0) fail_machine("{}: cannot open the lock: {}", path.string(), std::strerror(errno));
+  if (fd < 0)
+    fail_machine("{}: expected a lock file that opens, got: {}", path.string(),
+                 std::strerror(errno));
   struct stat status {};
   if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) return fd;
   ::close(fd);

@@ -17,6 +17,13 @@ double percentile(std::span<const double> sorted, double share) {
   return std::lerp(sorted[below], sorted[above], at - static_cast<double>(below));
 }
 
+Estimate percentile_of(std::span<const double> sorted, double share) {
+  const double rank_error = std::sqrt(share * (1 - share) / static_cast<double>(sorted.size()));
+  const double above = percentile(sorted, std::min(share + rank_error, 1.0));
+  const double below = percentile(sorted, std::max(share - rank_error, 0.0));
+  return {percentile(sorted, share), (above - below) / 2};
+}
+
 template <typename Item, typename Get>
 std::vector<double> each(std::span<const Item> items, Get get) {
   std::vector<double> out;
@@ -102,10 +109,10 @@ Quality quality_of(std::span<const Divergence> divergences, std::span<const doub
   q.ln_ratio = mean_of(ln_ratio);
   q.kld = mean_of(kld);
   std::ranges::sort(kld);
-  q.kld_median = percentile(kld, 0.5);
-  q.kld_p90 = percentile(kld, 0.9);
-  q.kld_p99 = percentile(kld, 0.99);
-  q.kld_p999 = percentile(kld, 0.999);
+  q.kld_median = percentile_of(kld, 0.5);
+  q.kld_p90 = percentile_of(kld, 0.9);
+  q.kld_p99 = percentile_of(kld, 0.99);
+  q.kld_p999 = percentile_of(kld, 0.999);
   q.kld_max = kld.back();
   q.same_top =
       mean_of(each(divergences, [](const Divergence& d) { return d.same_top ? 1.0 : 0.0; }));

@@ -93,7 +93,10 @@ struct Quality {
   Estimate
       ln_ratio;  // of the perplexities, tested over base; the error is of the paired difference
   Estimate kld;
-  double kld_median = 0, kld_p90 = 0, kld_p99 = 0, kld_p999 = 0, kld_max = 0;
+  // The error of a percentile is half of what lies between those one standard error of the rank
+  // below and above it: sqrt(share (1 - share) / n) (David and Nagaraja 2003, Order Statistics).
+  Estimate kld_median, kld_p90, kld_p99, kld_p999;
+  double kld_max = 0;
   Estimate same_top;              // share of positions
   Estimate delta_p, delta_p_rms;  // change of the true token's probability
 };

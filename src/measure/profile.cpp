@@ -1,6 +1,7 @@
 #include "measure/profile.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 
@@ -176,18 +177,44 @@ Least least_of(const Step& step, int64_t memory_bytes, int64_t ops, const Machin
   return reads >= macs ? Least{reads, "reads"} : Least{macs, arithmetic_name(arithmetic)};
 }
 
-std::string name_of(const Step& step, GroupBy by) {
+struct Part {
+  std::string name;
+  double share;
+};
+
+// A step that also works for the shared expert counts by the weights that a token reads of each.
+std::vector<Part> paths_of(const Step& step) {
+  std::map<Path, double> bytes;
+  double all = 0;
+  for (const WeightUse& use : weight_uses(step)) {
+    bytes[use.path] += static_cast<double>(use.bytes_per_token);
+    all += static_cast<double>(use.bytes_per_token);
+  }
+  std::vector<Part> parts;
+  if (all > 0)
+    for (const auto& [path, n] : bytes) parts.push_back({std::string(path_name(path)), n / all});
+  else
+    parts.push_back({std::string(path_name(step.path)), 1});
+  return parts;
+}
+
+// The groups that a step belongs to, and with how much of itself.
+std::vector<Part> parts_of(const Step& step, GroupBy by) {
   switch (by) {
     case GroupBy::step:
-      return step.name;
+      return {{step.name, 1}};
     case GroupBy::kind:
-      return std::string(kind_name(step.args));
+      return {{std::string(kind_name(step.args)), 1}};
     case GroupBy::path:
-      return std::string(path_name(step.path));
+      return paths_of(step);
     case GroupBy::format:
-      return formats_of(step).empty() ? "none" : formats_of(step);
+      return {{formats_of(step).empty() ? "none" : formats_of(step), 1}};
   }
-  return "";
+  return {};
+}
+
+int64_t scaled(int64_t n, double share) {
+  return share == 1 ? n : static_cast<int64_t>(std::llround(static_cast<double>(n) * share));
 }
 
 }  // namespace
@@ -226,27 +253,32 @@ std::vector<ProfileGroup> groups_of(const Profile& profile, const Plan& plan, Gr
   std::vector<ProfileGroup> groups;
   std::map<std::string, size_t> index;
   std::vector<std::map<std::string_view, double>> bound;  // of each group: ns by limit
-  for (size_t i = 0; i < plan.steps.size(); ++i) {
-    const Step& step = plan.steps[i];
-    const std::string name = name_of(step, by);
+  const auto index_of = [&](const std::string& name) {
     const auto [at, is_new] = index.emplace(name, groups.size());
     if (is_new) groups.push_back({.name = name});
     if (is_new) bound.emplace_back();
-    ProfileGroup& group = groups[at->second];
-    ++group.n_steps;
-    group.wall += profile.steps[i].wall;
-    group.waiting += profile.steps[i].waiting;
+    return at->second;
+  };
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    const Step& step = plan.steps[i];
     const int64_t n = rows_of(step, plan, profile.options), depth = profile.options.depth;
     const int64_t from_memory = memory_bytes(step.cost, n, depth), ops = step.cost.ops(n, depth);
+    const int64_t bytes = from_memory + n * step.cost.read_per_token + step.cost.writes(n);
     const Least least = least_of(step, from_memory, ops, profile.limits);
-    group.bytes += from_memory + n * step.cost.read_per_token + step.cost.writes(n);
-    group.memory_bytes += from_memory;
-    group.ops += ops;
-    group.least += least.ns;
-    auto& by_limit = bound[at->second];
-    by_limit[least.limit] += least.ns;
-    group.limit =
-        std::ranges::max_element(by_limit, {}, [](const auto& b) { return b.second; })->first;
+    for (const auto& [name, share] : parts_of(step, by)) {
+      const size_t at = index_of(name);
+      ProfileGroup& group = groups[at];
+      ++group.n_steps;
+      group.wall += share * profile.steps[i].wall;
+      group.waiting += share * profile.steps[i].waiting;
+      group.bytes += scaled(bytes, share);
+      group.memory_bytes += scaled(from_memory, share);
+      group.ops += scaled(ops, share);
+      group.least += share * least.ns;
+      bound[at][least.limit] += share * least.ns;
+      group.limit =
+          std::ranges::max_element(bound[at], {}, [](const auto& b) { return b.second; })->first;
+    }
   }
   if (by != GroupBy::step) std::ranges::sort(groups, std::greater(), &ProfileGroup::wall);
   return groups;

@@ -82,7 +82,9 @@ struct ProfileGroup {
   double share_of_limit() const { return wall > 0 ? least / wall : 0; }
 };
 enum class GroupBy { step, kind, path, format };
-// In order of time, the longest first; single steps in order of the plan.
+// In order of time, the longest first; single steps in order of the plan. A step that multiplies by
+// weights of two paths (a router's or routed experts' beside the shared expert's) is divided
+// between them by the bytes of weights that a token reads of each.
 std::vector<ProfileGroup> groups_of(const Profile& profile, const Plan& plan, GroupBy by);
 
 std::string to_text(const Profile& profile, const Plan& plan, bool every_step);

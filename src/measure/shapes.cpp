@@ -26,26 +26,29 @@ std::string role_of(const Step& step, const Tensor& tensor) {
   return std::string(name);
 }
 
-// The experts of a stack one by one; a convolution is no matrix; anything else is one.
-std::vector<Tensor> single_matrices(const Step& step, const Tensor& tensor) {
-  int64_t n_experts = 1;
-  if (const auto* s = std::get_if<ExpertGateUp>(&step.args)) n_experts = s->n_experts;
+// How many experts a tensor stacks, and how many of them a token uses: 1 and 1 where it is a
+// matrix.
+struct Stacked {
+  int64_t n_experts = 1, n_used = 1;
+};
+Stacked stacked(const Step& step, const Tensor& tensor) {
+  if (const auto* s = std::get_if<ExpertGateUp>(&step.args)) return {s->n_experts, s->n_used};
   if (const auto* s = std::get_if<ExpertDownAdd>(&step.args))
-    if (tensor.name == s->down.weight.name) n_experts = s->n_experts;
-  if (std::holds_alternative<DeltaRule>(step.args)) return {};
-  std::vector<Tensor> all;
-  const int64_t rows = tensor.rows / n_experts;
-  for (int64_t e = 0; e < n_experts && rows > 0; ++e)
-    all.push_back(n_experts == 1 ? tensor : part_of(tensor, e * rows, rows));
-  return all;
+    if (tensor.name == s->down.weight.name) return {s->n_experts, s->n_used};
+  return {};
 }
 
-void add_shape(std::vector<Shape>& shapes, const std::string& role, const Tensor& t) {
+void add_shape(std::vector<Shape>& shapes, const std::string& role, const Tensor& t,
+               const Stacked& all) {
+  const int64_t rows = t.rows / all.n_experts;
+  if (rows == 0) return;
   auto shape = std::ranges::find_if(shapes, [&](const Shape& s) {
-    return s.role == role && s.rows == t.rows && s.columns == t.columns && s.format == t.format;
+    return s.role == role && s.rows == rows && s.columns == t.columns && s.format == t.format;
   });
-  if (shape == shapes.end()) shape = shapes.insert(shape, {role, t.rows, t.columns, t.format, {}});
-  shape->tensors.push_back(t);
+  if (shape == shapes.end()) shape = shapes.insert(shape, {role, rows, t.columns, t.format, {}});
+  for (int64_t e = 0; e < all.n_experts; ++e)
+    shape->tensors.push_back(all.n_experts == 1 ? t : part_of(t, e * rows, rows));
+  shape->n_used += all.n_used;
 }
 
 std::string names_of(const std::vector<Shape>& shapes) {
@@ -93,10 +96,9 @@ std::vector<Shape> shapes_of(const Plan& plan) {
   std::set<std::string_view> seen;
   for (const Step& step : plan.steps) {
     for (const Tensor* t : matrices_of(step)) {
-      if (t == table_of(step)) continue;  // a row is looked up
-      if (!seen.insert(t->name).second) continue;
-      const std::string role = role_of(step, *t);
-      for (const Tensor& matrix : single_matrices(step, *t)) add_shape(shapes, role, matrix);
+      if (t == table_of(step)) continue;                           // a row is looked up
+      if (std::holds_alternative<DeltaRule>(step.args)) continue;  // a convolution
+      if (seen.insert(t->name).second) add_shape(shapes, role_of(step, *t), *t, stacked(step, *t));
     }
   }
   return shapes;
@@ -129,11 +131,15 @@ std::vector<ShapeTotal> totals_of(std::span<const ShapeResult> results) {
       return t.n_tokens == n_tokens && t.n_threads == n_threads && t.set == set;
     });
   };
+  const bool has_experts = std::ranges::any_of(results, [](const ShapeResult& r) {
+    return r.shape->n_used < static_cast<int64_t>(r.shape->tensors.size());
+  });
   for (const ShapeResult& r : results)
     for (const ShapeTime& time : r.times) {
+      if (has_experts && r.n_tokens > 1) continue;
       auto at = total(r.n_tokens, r.n_threads, time.set);
       if (at == totals.end()) at = totals.insert(at, {r.n_tokens, r.n_threads, time.set, 0, 0});
-      at->ns += static_cast<double>(r.shape->tensors.size()) * time.median_ns();
+      at->ns += static_cast<double>(r.shape->n_used) * time.median_ns();
     }
   for (ShapeTotal& t : totals) {
     const auto one = total(1, t.n_threads, t.set);

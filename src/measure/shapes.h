@@ -22,6 +22,7 @@ struct Shape {
   int64_t rows, columns;
   Format format;
   std::vector<Tensor> tensors;  // each once; their bytes are the file's
+  int64_t n_used = 0;           // of them, by one token: all but experts that it does not choose
 
   std::string name() const;                                  // "ffn_down 576x1536 Q4_1"
   int64_t bytes() const { return tensors.front().bytes(); }  // of one, as in the file
@@ -80,7 +81,7 @@ struct ShapeResult {
 // set, a format that the cpu backend cannot multiply, more memory than there is.
 std::vector<ShapeResult> time_shape(const Shape& shape, const ShapeOptions& options);
 
-// All products of a batch together: the sum over all shapes of count times median.
+// All products of a batch together: the sum over all shapes of n_used times median.
 struct ShapeTotal {
   int64_t n_tokens;
   int n_threads;
@@ -88,7 +89,8 @@ struct ShapeTotal {
   double ns;
   double cost;  // over that of one token with as many threads and the same set; 0: not timed
 };
-// In the order of the results.
+// In the order of the results. None for several tokens where there are experts: who chooses which
+// decides how many tokens an expert multiplies together.
 std::vector<ShapeTotal> totals_of(std::span<const ShapeResult> results);
 
 // A table for people. One instruction set: all figures of it; several: a column for each.

@@ -82,6 +82,7 @@ std::string to_row(const ShapeResult& r) {
 }
 
 std::string to_text(std::span<const ShapeTotal> totals) {
+  if (totals.empty()) return "";
   std::string out =
       fmt::format("\nall matrices of a batch\n{:>7} {:>6} {:>10} {:>12} {:>12} {:>18}\n", "threads",
                   "tokens", "cpu", "us", "us per token", "cost over 1 token");
@@ -100,6 +101,7 @@ ordered_json to_json(const ShapeResult& r) {
           {"columns", r.shape->columns},
           {"format", format_info(r.shape->format).name},
           {"count", r.shape->tensors.size()},
+          {"used_by_a_token", r.shape->n_used},
           {"bytes", r.shape->bytes()},
           {"tokens", r.n_tokens},
           {"threads", r.n_threads},

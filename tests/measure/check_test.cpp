@@ -6,6 +6,8 @@
 
 #include "backend/reference/reference.h"
 #include "base/error.h"
+#include "model/reading.h"
+#include "support/model_shapes.h"
 #include "support/tiny_engine.h"
 
 namespace plumb {
@@ -114,6 +116,24 @@ TEST(Check, ToleranceIsWhatAStepMayRound) {
     const bool codes = step.name.ends_with("qkv") || step.name.ends_with("out") ||
                        step.name.ends_with("gate up") || step.name.ends_with("down");
     EXPECT_EQ(tolerance > 0.01, codes) << step.name;
+  }
+}
+
+// Products of two products with weights, of which one may be small.
+TEST(Check, GatedStepsMayRoundMore) {
+  for (const auto& [name, gated] : {std::pair{"tiny-qwen35moe", "experts gate up"},
+                                    {"tiny-gemma4-per-layer", "per-layer gate"}}) {
+    const gguf::File file =
+        test::open(test::random_model(test::model_shape(name), {.matrices = Format::q4_0}));
+    const ModelDesc model = load_model_desc(file);
+    const Plan plan = compile(model, {.n_positions = 16, .max_batch = 16});
+    int found = 0;
+    for (const Step& step : plan.steps)
+      if (step.name.ends_with(gated)) {
+        EXPECT_GE(default_tolerance(plan, step).max_rel, 0.1) << name << ' ' << step.name;
+        ++found;
+      }
+    EXPECT_GT(found, 0) << name;
   }
 }
 

@@ -90,9 +90,13 @@ TEST(Quality, MeansPercentilesAndErrors) {
   const Quality q = quality_of(divergences, base, tested);
   EXPECT_NEAR(q.kld.value, 0.5, 1e-12);
   EXPECT_NEAR(q.kld.error, std::sqrt((101.0 * 101 - 1) / 12 / 1e4 / 100), 1e-12);
-  EXPECT_NEAR(q.kld_median, 0.5, 1e-12);
-  EXPECT_NEAR(q.kld_p90, 0.9, 1e-12);
-  EXPECT_NEAR(q.kld_p999, 0.999, 1e-12);
+  EXPECT_NEAR(q.kld_median.value, 0.5, 1e-12);
+  EXPECT_NEAR(q.kld_median.error, std::sqrt(0.25 / 101), 1e-12);
+  EXPECT_NEAR(q.kld_p90.value, 0.9, 1e-12);
+  EXPECT_NEAR(q.kld_p90.error, std::sqrt(0.09 / 101), 1e-12);
+  EXPECT_NEAR(q.kld_p999.value, 0.999, 1e-12);
+  EXPECT_NEAR(q.kld_p999.error, (1 - 0.999 + std::sqrt(0.000999 / 101)) / 2, 1e-12)
+      << "nothing lies above the largest";
   EXPECT_EQ(q.kld_max, 1);
   EXPECT_NEAR(q.same_top.value, 75.0 / 101, 1e-12);
   EXPECT_NEAR(q.delta_p.value, 0.1, 1e-12);

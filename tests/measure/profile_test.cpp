@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/error.h"
 #include "base/machine.h"
+#include "support/model_shapes.h"
 #include "support/temp_folder.h"
 #include "support/tiny_model.h"
 
@@ -40,6 +42,26 @@ TEST_P(ProfileOf, StepsFillTheBatch) {
   EXPECT_GT(p.steps_ns(), 0.2 * p.batch_ns) << "and a batch is little else";
   EXPECT_NEAR(p.steps_ns() + p.unaccounted_ns(), p.batch_ns, 1);
   EXPECT_GT(p.unwatched_ns, 0);
+}
+
+// The shared expert's share of steps that do more than its work.
+TEST_P(ProfileOf, PathsDivideStepsOfTheSharedExpert) {
+  const auto file = folder_.path() / "mixture.gguf";
+  test::random_model(test::model_shape("tiny-qwen35moe")).write(file);
+  Engine e(file, {.backend = {.name = GetParam(), .n_threads = 1},
+                  .plan = {.n_positions = 16, .max_batch = 4}});
+  const Profile p = profile(e, {.n_tokens = 1, .n_batches = 3});
+  std::map<std::string, ProfileGroup> paths;
+  double wall = 0;
+  for (const ProfileGroup& g : groups_of(p, e.plan(), GroupBy::path)) {
+    paths[g.name] = g;
+    wall += g.wall;
+  }
+  EXPECT_NEAR(wall, p.steps_ns(), 1e-6 * wall);
+  EXPECT_GT(paths["shared_expert"].wall, 0);
+  EXPECT_EQ(paths["shared_expert"].n_steps, 2 * paths["router"].n_steps) << "route, experts down";
+  EXPECT_GT(paths["routed_experts"].memory_bytes, paths["shared_expert"].memory_bytes);
+  EXPECT_GT(paths["shared_expert"].memory_bytes, 0);
 }
 
 // What the profile costs is what watching costs: the others must not be watched.

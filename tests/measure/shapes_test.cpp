@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "generate/engine.h"
+#include "support/model_shapes.h"
 #include "support/temp_folder.h"
 #include "support/tiny_engine.h"
 #include "support/tiny_model.h"
@@ -138,6 +139,7 @@ struct Example {
   ShapeResult result(int64_t n_tokens, std::vector<double> ns) {
     if (shape.tensors.empty())
       shape.tensors.assign(3, {.name = "t", .format = Format::q8_0, .columns = 32, .rows = 4});
+    if (shape.n_used == 0) shape.n_used = 3;
     return {.shape = &shape,
             .n_tokens = n_tokens,
             .n_threads = 2,
@@ -180,6 +182,33 @@ TEST(ShapeResults, TotalsAndTheCostOfMoreTokens) {
   const std::vector<ShapeResult> no_single{example.result(4, {150})};
   EXPECT_EQ(totals_of(no_single)[0].cost, 0);
   EXPECT_TRUE(to_json(totals_of(no_single)[0])["cost_over_one_token"].is_null());
+}
+
+// 2 of 3 experts work on a token; which ones several tokens choose nobody knows.
+TEST(ShapeResults, TotalsOfAMixtureAreOfOneToken) {
+  Example example;
+  example.shape.n_used = 2;
+  const std::vector<ShapeResult> results{example.result(1, {100}), example.result(4, {150})};
+  const auto totals = totals_of(results);
+  ASSERT_EQ(totals.size(), 1u);
+  EXPECT_EQ(totals[0].n_tokens, 1);
+  EXPECT_EQ(totals[0].ns, 2 * 100);
+  EXPECT_EQ(to_json(results[0])["used_by_a_token"], 2);
+  EXPECT_EQ(to_text(std::span<const ShapeTotal>()), "");
+}
+
+TEST_F(Shapes, ExpertsAreUsedByFewTokens) {
+  const auto path = folder_.path() / "mixture.gguf";
+  const ModelShape& shape = model_shape("tiny-qwen3moe");
+  random_model(shape).write(path);
+  file_.emplace(gguf::File::open(path));
+  const ModelDesc model = load_model_desc(*file_);
+  for (const Shape& s : shapes_of(compile(model, with_defaults({.n_positions = 1}, model)))) {
+    const auto count = static_cast<int64_t>(s.tensors.size());
+    const bool experts = s.role.ends_with("_exps");
+    EXPECT_EQ(count, experts ? shape.n_layers * shape.n_experts : s.n_used) << s.name();
+    EXPECT_EQ(s.n_used, experts ? shape.n_layers * shape.n_used : count) << s.name();
+  }
 }
 
 TEST(ShapeResults, AColumnForEachSet) {
