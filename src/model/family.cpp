@@ -61,7 +61,11 @@ float read_positive(const Keys& keys, std::string_view key, std::optional<double
 }
 
 float read_cap(const Keys& keys, std::string_view key) {
-  return keys.metadata.number_or(keys(key), 0) == 0 ? 0 : read_positive(keys, key);
+  const double value = keys.metadata.number_or(keys(key), 0);
+  if (value > kMaxCap)
+    fail("{}: {}: expected a cap of at most {}, got {}", keys.metadata.file_name(), keys(key),
+         kMaxCap, value);
+  return value == 0 ? 0 : read_positive(keys, key);
 }
 
 float read_scalar(const Keys& keys, TensorTable& tensors, const std::string& name, float fallback) {

@@ -27,7 +27,9 @@ inline constexpr int64_t kMaxLayers = 4096, kMaxWidth = 1 << 24, kMaxHeads = 1 <
 
 // A number above 0; the fallback where the file has no such key. Error: another number, or none.
 float read_positive(const Keys& keys, std::string_view key, std::optional<double> fallback = {});
-// The same, 0 where the key is absent or 0: soft caps.
+// The same, 0 where the key is absent or 0: soft caps (30 and 50 in published models). A larger
+// limit than this caps nothing, and what is left of tanh(x / cap) in f32 grows coarse.
+inline constexpr double kMaxCap = 1000;
 float read_cap(const Keys& keys, std::string_view key);
 // The value of a tensor that holds one; the fallback where there is none. Error: not finite.
 float read_scalar(const Keys& keys, TensorTable& tensors, const std::string& name, float fallback);

@@ -9,6 +9,28 @@ namespace {
 // Above any real model; below where products of these could overflow anything.
 constexpr int64_t kMaxExperts = 1 << 13, kMaxUsed = 1 << 8;
 
+// What files may say of the router, as llama.cpp numbers it, and what it always does here. A file
+// that asks for something else would be computed wrongly.
+void require_routing(const Keys& keys, RouterRule rule) {
+  const gguf::Metadata& m = keys.metadata;
+  const auto require = [&](std::string_view key, double got, double expected) {
+    if (got != expected)
+      fail("{}: {}: expected {} (plumb knows no other router), got {}", m.file_name(), keys(key),
+           expected, got);
+  };
+  constexpr int64_t kNotSaid = 0, kSoftmax = 1, kSoftmaxOfChosen = 3;
+  const int64_t gating = rule == RouterRule::top_softmax ? kSoftmaxOfChosen : kSoftmax;
+  if (const int64_t got = m.integer_or(keys("expert_gating_func"), kNotSaid); got != kNotSaid)
+    require("expert_gating_func", static_cast<double>(got), static_cast<double>(gating));
+  if (const double scale = m.number_or(keys("expert_weights_scale"), 0); scale != 0)
+    require("expert_weights_scale", scale, 1);
+  require("expert_weights_norm", m.boolean_or(keys("expert_weights_norm"), true), true);
+  if (const int64_t groups = m.integer_or(keys("expert_group_count"), 0); groups != 0)
+    require("expert_group_count", static_cast<double>(groups), 1);
+  const int64_t dense = m.integer_or(keys("leading_dense_block_count"), 0);
+  require("leading_dense_block_count", static_cast<double>(dense), 0);
+}
+
 // The width of an expert; files that do not say it share the dense width out.
 int64_t read_expert_width(const Keys& keys, int64_t n_layers, int64_t n_used) {
   const gguf::Metadata& m = keys.metadata;
@@ -54,6 +76,7 @@ MoeFfn read_moe_ffn(const Keys& keys, TensorTable& tensors, const ModelDesc& des
   const auto n_layers = static_cast<int64_t>(desc.layers.size());
   const std::string prefix = fmt::format("blk.{}.", layer);
   MoeFfn f{.rule = rule, .activation = activation};
+  require_routing(keys, rule);
   f.n_experts = m.integer(keys("expert_count"), 1, kMaxExperts);
   f.n_used = m.integer(keys("expert_used_count"), 1, std::min(kMaxUsed, f.n_experts));
   if (width == 0) width = read_expert_width(keys, n_layers, f.n_used);

@@ -80,6 +80,12 @@ void TensorTable::ignore(const std::string& name) {
   used_.insert(name);
 }
 
+bool TensorTable::has_any(std::string_view prefix) const {
+  for (int64_t i = 0; i < file_.n_tensors(); ++i)
+    if (file_.tensor(i).name.starts_with(prefix)) return true;
+  return false;
+}
+
 void TensorTable::ignore_all(std::string_view prefix) {
   for (int64_t i = 0; i < file_.n_tensors(); ++i)
     if (const gguf::TensorView view = file_.tensor(i); view.name.starts_with(prefix))

@@ -25,6 +25,7 @@ class TensorTable {
   // n matrices one after another, [columns, rows, n] in the file: n * rows rows.
   Tensor matrices(const std::string& name, int64_t columns, int64_t rows, int64_t n);
   bool has(const std::string& name) const;
+  bool has_any(std::string_view prefix) const;  // a tensor whose name begins so
 
   // The number of rows of a matrix with `columns` columns, where the file is the only source for
   // it.

@@ -86,6 +86,49 @@ TEST(Families, ModelsThatDoNotGenerateTextAreRefused) {
   EXPECT_EQ(error_of(test::random_model(shape)), "");
 }
 
+// Softmax of the chosen experts is all that routers do here; a file may say so, and nothing else.
+TEST(Families, OtherRoutersAreRefused) {
+  const ModelShape shape = small("tiny-qwen3moe");
+  const auto with_size = [&](const char* key, int64_t value) {
+    ModelShape other = shape;
+    other.sizes.emplace_back(key, value);
+    return error_of(test::random_model(other));
+  };
+  const auto with_scale = [&](float value) {
+    ModelShape other = shape;
+    other.numbers.emplace_back("expert_weights_scale", value);
+    return error_of(test::random_model(other));
+  };
+  const auto with_norm = [&](bool value) {
+    gguf::Writer writer = test::random_model(shape);
+    writer.add("qwen3moe.expert_weights_norm", value);
+    return error_of(writer);
+  };
+  EXPECT_THAT(with_size("expert_gating_func", 2),
+              HasSubstr("qwen3moe.expert_gating_func: expected 1"));
+  EXPECT_THAT(with_size("expert_group_count", 4), HasSubstr("expert_group_count: expected 1"));
+  EXPECT_THAT(with_size("leading_dense_block_count", 1), HasSubstr("leading_dense_block_count"));
+  EXPECT_THAT(with_scale(2.5f), HasSubstr("expert_weights_scale: expected 1"));
+  EXPECT_THAT(with_norm(false), HasSubstr("expert_weights_norm"));
+  EXPECT_EQ(with_size("expert_gating_func", 1) + with_scale(1) + with_norm(true), "");
+}
+
+TEST(Families, BlocksThatPredictFurtherTokensHaveTensorsOfTheirOwn) {
+  ModelShape shape = small("tiny-qwen35");
+  shape.sizes = {{"nextn_predict_layers", 1}};
+  EXPECT_THAT(error_of(test::random_model(shape)),
+              HasSubstr("qwen35.nextn_predict_layers: expected the number of blocks with nextn"));
+}
+
+TEST(Families, CapsThatCapNothingAreRefused) {
+  for (const char* key : {"final_logit_softcapping", "attn_logit_softcapping"}) {
+    ModelShape shape = small("tiny-gemma2");
+    std::erase_if(shape.numbers, [&](const auto& number) { return number.first == key; });
+    shape.numbers.emplace_back(key, 1e6f);
+    EXPECT_THAT(error_of(test::random_model(shape)), HasSubstr(key));
+  }
+}
+
 TEST(Families, FactorsWithoutAnInverseAreRefused) {
   ModelShape shape = small("tiny-qwen3");
   shape.numbers = {{"rope.scaling.factor", 1e-40f}};

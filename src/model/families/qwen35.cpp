@@ -44,7 +44,13 @@ ModelDesc read(const Keys& keys, TensorTable& tensors, ReadFfn read_ffn) {
     layer.ffn_norm = tensors.vector(in_layer(i, "post_attention_norm.weight"), d.n_embd);
     layer.ffn = read_ffn(d, i);
   }
-  for (int64_t i = n_layers; i < n_blocks; ++i) tensors.ignore_all(in_layer(i, ""));
+  for (int64_t i = n_layers; i < n_blocks; ++i) {
+    if (!tensors.has_any(in_layer(i, "nextn.")))
+      fail(
+          "{}: {}: expected the number of blocks with nextn tensors, got {}, and block {} has none",
+          keys.metadata.file_name(), keys("nextn_predict_layers"), d.n_left_out, i);
+    tensors.ignore_all(in_layer(i, ""));
+  }
   d.layers.resize(static_cast<size_t>(n_layers));
   return d;
 }
