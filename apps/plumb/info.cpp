@@ -106,6 +106,34 @@ int64_t idle_expert_parameters(const ModelDesc& model) {
   return idle;
 }
 
+// Of tables of which a token reads a row, unless the head multiplies by them too.
+int64_t idle_table_parameters(const Plan& plan) {
+  const auto multiplies = [&](std::string_view name) {
+    return std::ranges::any_of(plan.steps, [&](const Step& step) {
+      return std::ranges::any_of(matrices_of(step), [&](const Tensor* t) {
+        return t != table_of(step) && t->name == name;
+      });
+    });
+  };
+  int64_t idle = 0;
+  for (const Step& step : plan.steps)
+    if (const Tensor* table = table_of(step); table && !multiplies(table->name))
+      idle += table->elements() - table->columns;
+  return idle;
+}
+
+// Bytes of all experts in the file.
+int64_t expert_bytes(const Plan& plan) {
+  std::map<std::string_view, int64_t> bytes;
+  for (const Step& step : plan.steps)
+    for (const WeightUse& use : weight_uses(step))
+      if (use.path == Path::routed_experts && use.bytes_per_token < use.tensor->bytes())
+        bytes[use.tensor->name] = use.tensor->bytes();
+  int64_t all = 0;
+  for (const auto& [name, n] : bytes) all = saturating_add(all, n);
+  return all;
+}
+
 // Of blocks at the end of the file that are left out.
 int64_t left_out_parameters(const gguf::File& file, const ModelDesc& model) {
   if (model.n_left_out == 0) return 0;
@@ -148,19 +176,27 @@ void add_model(const gguf::File& file, const ModelDesc& model, const ModelOption
   json["cache"] = cache_json(plan);
   json["context"] = plan.options.n_positions;
   json["backend"] = backend->name();
-  json["memory"] = to_json(backend->memory(plan));
-  const int64_t idle = idle_expert_parameters(model);
-  json["active_parameters"] =
-      json["parameters"].get<int64_t>() - left_out_parameters(file, model) - idle;
+  const Memory memory = backend->memory(plan);
+  json["memory"] = to_json(memory);
+  json["snapshots"] = plan.options.n_snapshots;
+  json["fits"] = memory.total() <= available_memory_bytes();
+  const int64_t idle_experts = idle_expert_parameters(model);
+  json["active_parameters"] = json["parameters"].get<int64_t>() - left_out_parameters(file, model) -
+                              idle_experts - idle_table_parameters(plan);
   json["left_out_layers"] = model.n_left_out;
-  if (idle == 0) return;
+  if (idle_experts == 0) return;
   // What must be in memory with every expert there, and with none.
   const auto total = [&](int64_t room) {
     BackendOptions limited = engine.backend;
     limited.room = room;
     return make_backend(limited)->memory(plan).total();
   };
-  json["resident"] = {{"all_experts", total(INT64_MAX)}, {"no_experts", total(1)}};
+  // Where weights stay in the file anyway, its pages with experts are memory too once these have
+  // been chosen.
+  const bool stay = engine.backend.no_repack || backend->name() == "reference";
+  const int64_t paged = stay ? expert_bytes(plan) : 0;
+  json["resident"] = {{"all_experts", saturating_add(total(INT64_MAX), paged)},
+                      {"no_experts", total(1)}};
 }
 
 // Files with a vocabulary and nothing else have no model to describe and need no memory.
@@ -188,6 +224,8 @@ FileFacts facts_of(const gguf::File& file, const ModelOptions& options) {
       {"backend", nullptr},
       {"resident", nullptr},
       {"memory", has_weights ? ordered_json() : to_json(Memory())},
+      {"fits", true},
+      {"snapshots", 0},
       {"problem", nullptr}};
   const auto attempt = [&facts](auto read) {
     try {
@@ -247,10 +285,17 @@ std::string file_text(const gguf::File& file, const FileFacts& all) {
     out += fmt::format(", and at most {} for layers with a window", bytes(cache["window_bytes"]));
   out += "\n";
   out += fmt::format(
-      "memory       {} at {} positions, backend {}: weights {}, cache {}, state {}, scratch {}{}\n",
+      "memory       {} at {} positions, backend {}: weights {}, cache {}, state {}{}, scratch "
+      "{}{}\n",
       bytes(m["total"]), facts["context"].get<int64_t>(), facts["backend"].get<std::string>(),
-      bytes(m["weights"]), bytes(m["kv"]), bytes(m["state"]), bytes(m["scratch"]),
+      bytes(m["weights"]), bytes(m["kv"]), bytes(m["state"]),
+      m["state"] > 0 ? fmt::format(" (now and {} times before)", facts["snapshots"].get<int64_t>())
+                     : "",
+      bytes(m["scratch"]),
       mapped_text(m["mapped"].get<int64_t>(), m["mapped_experts"].get<int64_t>()));
+  if (!facts["fits"].get<bool>())
+    out += fmt::format("             more than the {} available now\n",
+                       human_bytes(available_memory_bytes()));
   if (!facts["resident"].is_null())
     out += fmt::format(
         "experts      {:.1f} M parameters work on a token; resident {} with all experts, {} with "

@@ -68,11 +68,11 @@ std::string to_text(const Stats& s) {
   return fmt::format(
       "prompt    {:6} tokens {}{}\n"
       "generated {:6} tokens {}{}\n"
-      "memory    {}: weights {}, cache {}, scratch {}{}\n",
+      "memory    {}: weights {}, cache {}{}, scratch {}{}\n",
       s.prompt_tokens, rate_text(s.prompt_rate), reused, s.generated_tokens,
       rate_text(s.generate_rate), bandwidth_text(s), human_bytes(m.total()), human_bytes(m.weights),
-      human_bytes(saturating_add(m.kv, m.state)), human_bytes(m.scratch),
-      mapped_text(m.mapped, m.mapped_experts));
+      human_bytes(m.kv), m.state > 0 ? ", state " + human_bytes(m.state) : "",
+      human_bytes(m.scratch), mapped_text(m.mapped, m.mapped_experts));
 }
 
 ordered_json timings_json(const Stats& s) {

@@ -12,6 +12,7 @@ void require_memory(const std::filesystem::path& file, const Memory& memory, int
                     std::string_view hint) {
   const int64_t available = available_memory_bytes();
   if (memory.total() <= available) return;
+  if (memory.weights > available) hint = "--no-repack leaves the weights in the file";
   fail(
       "{}: memory: expected at most {} (available now), got {}: weights {}, cache of {} positions "
       "{}, states {}, scratch {}; {}",

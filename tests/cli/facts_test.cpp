@@ -109,6 +109,26 @@ class FamilyFacts : public Facts {
   }
 };
 
+// Of a table a token reads a row; a head that is tied to it multiplies by all of it.
+TEST_F(FamilyFacts, TablesThatAreOnlyLookedUpDoNotWorkOnAToken) {
+  ModelShape shape = model_shape("tiny-qwen3");
+  for (const bool tied : {false, true}) {
+    shape.tied = tied;
+    const Json j = info(write_shape(shape));
+    const int64_t rows = tied ? 0 : j["vocabulary"]["tokens"].get<int64_t>() - 1;
+    EXPECT_EQ(j["active_parameters"], j["parameters"].get<int64_t>() - rows * shape.n_embd);
+  }
+}
+
+TEST_F(FamilyFacts, InfoSaysWhatDoesNotFit) {
+  const auto file = path("huge.gguf");
+  random_model(model_shape("qwen3.5-9b"), {}, 1, true).write(file);
+  const bool fits = info(file.string())["fits"];
+  EXPECT_EQ(plumb({"info", "-m", file.string()}).out.find("available now") == std::string::npos,
+            fits);
+  EXPECT_TRUE(info(write_shape(model_shape("tiny-qwen3")))["fits"]);
+}
+
 TEST_F(FamilyFacts, InfoReportsBlocksThatAreLeftOut) {
   const std::string file = write_shape(model_shape("tiny-qwen35-mtp"));
   const Json j = info(file);
@@ -145,6 +165,10 @@ TEST_F(FamilyFacts, InfoSaysWhatExpertsNeed) {
   EXPECT_GT(j["resident"]["all_experts"], j["resident"]["no_experts"]);
   EXPECT_EQ(j["resident"]["all_experts"], j["memory"]["total"]);
   EXPECT_THAT(plumb({"info", "-m", file}).out, testing::HasSubstr("experts: 4 of 16"));
+  // From the file, too, what has been chosen is in memory.
+  const Json mapped = info(file, {"--no-repack"});
+  EXPECT_GT(mapped["resident"]["all_experts"].get<int64_t>(),
+            mapped["resident"]["no_experts"].get<int64_t>() + j["file_bytes"].get<int64_t>() / 3);
 }
 
 TEST_F(Facts, WeightsThatStayInTheFileTakeNoMemory) {

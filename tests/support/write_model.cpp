@@ -31,6 +31,10 @@ void list() {
                 static_cast<long long>(s.n_layers), static_cast<long long>(s.n_embd));
 }
 
+constexpr const char* kUsage =
+    "plumb_write_model SHAPE OUT.gguf [--type FORMAT] [--tensor-type REGEX=FORMAT]... [--seed N] "
+    "[--sparse], or --list";
+
 struct Options {
   std::string shape, path;
   test::WeightTypes types;
@@ -56,16 +60,19 @@ Options parse(const std::vector<std::string>& words) {
       const size_t at = rule.rfind('=');
       if (at == std::string::npos) fail("--tensor-type: expected REGEX=FORMAT, got {}", rule);
       options.types.rules.emplace_back(rule.substr(0, at), format_named(rule.substr(at + 1)));
+    } else if (words[i].starts_with("-") || !options.path.empty()) {
+      fail("expected {}, got {}", kUsage, words[i]);
     } else {
       (options.shape.empty() ? options.shape : options.path) = words[i];
     }
   }
-  if (options.path.empty()) fail("usage: plumb_write_model SHAPE OUT.gguf [options], or --list");
+  if (options.path.empty()) fail("expected {}", kUsage);
   return options;
 }
 
 void run(const std::vector<std::string>& words) {
   if (words == std::vector<std::string>{"--list"}) return list();
+  if (words == std::vector<std::string>{"--help"}) return static_cast<void>(std::puts(kUsage));
   const Options options = parse(words);
   for (const test::ModelShape& shape : test::model_shapes())
     if (shape.name == options.shape)

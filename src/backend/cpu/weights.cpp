@@ -222,10 +222,8 @@ bool Weights::alternate(const Tensor& a, const Tensor& b, int64_t group_rows) {
   const bool in_file = lives_ == Lives::in_file || left_.contains(a.name) || left_.contains(b.name);
   if (!alike || !fresh || in_file || !has_panels(a.format)) return false;
   const int64_t bytes = panel_bytes(a.format, a.columns);
-  Place place{.tensor = &a,
-              .at = carver_.used(),
-              .panel_stride = 2 * bytes,
-              .group_rows = group_rows};
+  Place place{
+      .tensor = &a, .at = carver_.used(), .panel_stride = 2 * bytes, .group_rows = group_rows};
   carver_.take<uint8_t>(saturating_mul(place.panel_stride, place.panels()));
   take(a, place);
   place.tensor = &b;

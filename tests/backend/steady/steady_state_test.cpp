@@ -77,7 +77,8 @@ TEST_P(SteadyState, CallsTheSystemForNothingButParking) {
   ASSERT_TRUE(traced->ran_to_the_end);
   for (const auto& [call, n] : traced->calls)
     EXPECT_TRUE(GetParam() > 1 && (call == SYS_futex || call == SYS_sched_yield))
-        << "system call " << call << ", " << n << " times in " << kWhiles * kTokensOfOne << " tokens";
+        << "system call " << call << ", " << n << " times in " << kWhiles * kTokensOfOne
+        << " tokens";
   EXPECT_GT(traced->runs_without_calls, 0);
   RecordProperty("whiles without system calls", traced->runs_without_calls);
 }
