@@ -276,5 +276,23 @@ TEST(StopReasons, HaveTheNamesOfTheContract) {
   EXPECT_EQ(stop_reason_name(StopReason::interrupt), "interrupt");
 }
 
+TEST(RequireMemory, SaysWhatNeedsLess) {
+  const auto refused = [](const Memory& memory) -> std::string {
+    try {
+      require_memory("m.gguf", memory, 7);
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "";
+  };
+  constexpr int64_t kTooMuch = INT64_MAX / 4;
+  const auto has = [](const std::string& text, const char* part) {
+    return text.find(part) != std::string::npos;
+  };
+  EXPECT_TRUE(has(refused({.kv = kTooMuch}), "smaller -c")) << refused({.kv = kTooMuch});
+  EXPECT_TRUE(has(refused({.weights = kTooMuch}), "--no-repack"));
+  EXPECT_EQ(refused({.weights = 1}), "");
+}
+
 }  // namespace
 }  // namespace plumb
