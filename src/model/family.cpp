@@ -51,21 +51,18 @@ void read_projections(TensorTable& tensors, int64_t n_embd, int64_t layer, Atten
 
 }  // namespace
 
-float read_positive(const Keys& keys, std::string_view key, std::optional<double> fallback) {
+float read_positive(const Keys& keys, std::string_view key, std::optional<double> fallback,
+                    double most) {
   const gguf::Metadata& m = keys.metadata;
   const double value = fallback ? m.number_or(keys(key), *fallback) : m.number(keys(key));
-  const float as_float = static_cast<float>(value);
-  if (!(as_float > 0) || !std::isfinite(as_float))
-    fail("{}: {}: expected a number above 0, got {}", keys.metadata.file_name(), keys(key), value);
-  return as_float;
+  if (!(static_cast<float>(value) > 0 && value <= most))
+    fail("{}: {}: expected a number above 0, at most {:g}, got {}", m.file_name(), keys(key), most,
+         value);
+  return static_cast<float>(value);
 }
 
 float read_cap(const Keys& keys, std::string_view key) {
-  const double value = keys.metadata.number_or(keys(key), 0);
-  if (value > kMaxCap)
-    fail("{}: {}: expected a cap of at most {}, got {}", keys.metadata.file_name(), keys(key),
-         kMaxCap, value);
-  return value == 0 ? 0 : read_positive(keys, key);
+  return keys.metadata.number_or(keys(key), 0) == 0 ? 0 : read_positive(keys, key, {}, kMaxCap);
 }
 
 float read_scalar(const Keys& keys, TensorTable& tensors, const std::string& name, float fallback) {
@@ -95,7 +92,7 @@ ModelDesc read_decoder(const Keys& keys, TensorTable& tensors) {
   d.architecture = keys.architecture;
   d.n_embd = m.integer(keys("embedding_length"), 1, kMaxWidth);
   d.n_context = m.integer(keys("context_length"), 1);
-  d.norm_eps = read_positive(keys, "attention.layer_norm_rms_epsilon");
+  d.norm_eps = read_positive(keys, "attention.layer_norm_rms_epsilon", {}, kMaxEps);
   d.n_vocab = read_vocab_size(keys, tensors, d.n_embd);
   d.embedding = tensors.matrix("token_embd.weight", d.n_embd, d.n_vocab);
   d.final_norm = tensors.vector("output_norm.weight", d.n_embd);
@@ -157,6 +154,11 @@ Attention read_heads(const Keys& keys, const ModelDesc& desc, int64_t layer, int
          keys("attention.head_count_kv"), a.n_heads, a.n_kv_heads);
   a.scale = 1 / std::sqrt(static_cast<float>(a.head_dim));
   return a;
+}
+
+void scale_by_width(const ModelDesc& desc, int64_t n_layers_of_27b, Attention& a) {
+  if (std::ssize(desc.layers) == n_layers_of_27b)
+    a.scale = std::sqrt(static_cast<float>(a.n_heads) / static_cast<float>(desc.n_embd));
 }
 
 Attention read_attention(const Keys& keys, TensorTable& tensors, const ModelDesc& desc,

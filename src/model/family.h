@@ -3,6 +3,7 @@
 // are made of. A family is a function from metadata and tensors to a ModelDesc, named in the
 // registry of model_desc.cpp.
 
+#include <cfloat>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,9 +25,12 @@ struct Keys {
 // Above any real model; below where products of two of them could overflow anything.
 inline constexpr int64_t kMaxLayers = 4096, kMaxWidth = 1 << 24, kMaxHeads = 1 << 16,
                          kMaxHeadDim = 1 << 12;
+inline constexpr double kMaxEps = 1, kMaxRopeBase = 1e12, kMaxStretch = 1e6;
 
-// A number above 0; the fallback where the file has no such key. Error: another number, or none.
-float read_positive(const Keys& keys, std::string_view key, std::optional<double> fallback = {});
+// A number above 0, at most `most`; the fallback where the file has no such key. Error: another
+// number, or none.
+float read_positive(const Keys& keys, std::string_view key, std::optional<double> fallback = {},
+                    double most = FLT_MAX);
 // The same, 0 where the key is absent or 0: soft caps (30 and 50 in published models). A larger
 // limit than this caps nothing, and what is left of tanh(x / cap) in f32 grows coarse.
 inline constexpr double kMaxCap = 1000;
@@ -51,6 +55,9 @@ int64_t read_head_dim(const Keys& keys, int64_t n_embd, std::string_view suffix 
 // The heads of a layer and scale 1/sqrt(head_dim), no tensors.
 Attention read_heads(const Keys& keys, const ModelDesc& desc, int64_t layer, int64_t head_dim,
                      const Rope& rope);
+// gemma2 and gemma3: scale 1/sqrt(n_embd / heads) instead, which no key says: the models of 27B
+// have it, which alone of their generation have this many layers.
+void scale_by_width(const ModelDesc& desc, int64_t n_layers_of_27b, Attention& attention);
 // One head_dim for all layers, and one rope. Heads, scale 1/sqrt(head_dim), the four projections of
 // layer `layer` (q, k and v apart or fused in attn_qkv) and their optional biases.
 Attention read_attention(const Keys& keys, TensorTable& tensors, const ModelDesc& desc,

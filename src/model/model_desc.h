@@ -53,6 +53,7 @@ struct Rope {
   // chooses).
   std::vector<float> long_factors;
   int64_t short_positions = 0;
+  std::string reach;  // how it reaches further, for people: "yarn 32 times"; empty: it does not
 };
 
 // softmax(scale q.k) v over the positions that a token sees, its own and those before it.

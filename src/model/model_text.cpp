@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <set>
 
 #include "base/text.h"
 #include "model/model_desc.h"
@@ -11,14 +12,8 @@ namespace plumb {
 namespace {
 
 std::string text_of(const Rope& rope) {
-  std::string text = fmt::format("rope {} base {:g}", rope.n_dims, rope.base);
-  if (rope.frequency_scale != 1)
-    text += fmt::format(" stretched {:g} times", 1 / rope.frequency_scale);
-  if (!rope.long_factors.empty())
-    text += fmt::format(" with factors up to {} positions and beyond", rope.short_positions);
-  else if (!rope.factors.empty())
-    text += " with factors";
-  return text;
+  const char* space = rope.reach.empty() ? "" : " ";
+  return fmt::format("rope {} base {:g}{}{}", rope.n_dims, rope.base, space, rope.reach);
 }
 
 std::string text_of(const Attention& a) {
@@ -70,12 +65,16 @@ std::string_view activation_name(Activation activation) {
 
 std::string to_text(const ModelDesc& desc) {
   int64_t parameters = 0;
-  std::map<std::string_view, std::pair<int64_t, int64_t>> formats;  // name -> tensors, bytes
+  struct Use {
+    std::set<std::string_view> tensors;  // of the file, where several weights may be parts of one
+    int64_t bytes = 0;
+  };
+  std::map<std::string_view, Use> formats;
   for (const Tensor* t : tensors_of(desc)) {
     parameters += t->elements();
-    auto& [count, bytes] = formats[format_info(t->format).name];
-    ++count;
-    bytes += t->bytes();
+    Use& use = formats[format_info(t->format).name];
+    use.tensors.insert(std::string_view(t->name).substr(0, t->name.find('[')));
+    use.bytes += t->bytes();
   }
   std::string out = fmt::format(
       "{}: {:.1f} M parameters, {} layers, width {}, vocabulary {}, context {}{}\n",
@@ -90,7 +89,7 @@ std::string to_text(const ModelDesc& desc) {
     out += fmt::format("  {} more at the end, for predicting further tokens: left out\n",
                        desc.n_left_out);
   for (const auto& [name, use] : formats)
-    out += fmt::format("  {}: {} tensors, {}\n", name, use.first, human_bytes(use.second));
+    out += fmt::format("  {}: {} tensors, {}\n", name, use.tensors.size(), human_bytes(use.bytes));
   return out;
 }
 

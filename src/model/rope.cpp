@@ -16,7 +16,7 @@ float read_stretch(const Keys& keys) {
   const char* name =
       keys.metadata.has(keys("rope.scaling.factor")) ? "rope.scaling.factor" : "rope.scale_linear";
   if (keys.metadata.number_or(keys(name), 1) == 0) return 1;
-  const float factor = read_positive(keys, name, 1);
+  const float factor = read_positive(keys, name, 1, kMaxStretch);
   if (!std::isfinite(1 / factor))
     fail("{}: {}: expected a factor whose inverse is a number, got {}", keys.metadata.file_name(),
          keys(name), factor);
@@ -52,17 +52,23 @@ void add_yarn(const Keys& keys, double stretch, Rope& rope) {
     fail("{}: {}: expected another base than 1 for yarn, got 1", keys.metadata.file_name(),
          keys("rope.freq_base"));
   rope.factors = yarn_factors(rope, stretch, context);
+  rope.reach = fmt::format("yarn {:g} times", stretch);
   rope.magnitude *= static_cast<float>(1 + 0.1 * std::log(stretch));
+}
+
+void stretch_evenly(float factor, Rope& rope) {
+  rope.frequency_scale = 1 / factor;
+  if (factor != 1) rope.reach = fmt::format("stretched {:g} times", factor);
 }
 
 void stretch(const Keys& keys, Rope& rope) {
   const gguf::Metadata& m = keys.metadata;
-  rope.magnitude = read_positive(keys, "rope.scaling.attn_factor", 1);
+  rope.magnitude = read_positive(keys, "rope.scaling.attn_factor", 1, kMaxStretch);
   const std::string_view type = m.string_or(keys("rope.scaling.type"), "linear");
   if (type == "yarn")
     add_yarn(keys, static_cast<double>(read_stretch(keys)), rope);
   else if (type == "linear" || type == "longrope")  // longrope's factors stand in tensors
-    rope.frequency_scale = 1 / read_stretch(keys);
+    stretch_evenly(read_stretch(keys), rope);
   else if (type != "none")
     fail("{}: {}: expected none, linear, yarn or longrope, got {}", m.file_name(),
          keys("rope.scaling.type"), quoted(type));
@@ -76,7 +82,7 @@ Rope read_plain_rope(const Keys& keys, RopeLayout layout, int64_t head_dim, cons
   rope.n_dims = m.integer_or(keys(dims), head_dim, 2, head_dim);
   if (rope.n_dims % 2)
     fail("{}: {}: expected an even number, got {}", m.file_name(), keys(dims), rope.n_dims);
-  rope.base = read_positive(keys, base, 10000);
+  rope.base = read_positive(keys, base, 10000, kMaxRopeBase);
   return rope;
 }
 
@@ -98,7 +104,9 @@ Rope read_rope_of_windows(const Keys& keys, RopeLayout layout, int64_t head_dim)
 }
 
 void multiply_factors(Rope& rope, const std::vector<float>& factors) {
+  if (factors.empty()) return;
   if (rope.factors.empty()) rope.factors.assign(factors.size(), 1.0f);
+  rope.reach += rope.reach.empty() ? "with factors of the file" : ", with factors of the file";
   for (size_t i = 0; i < factors.size(); ++i) rope.factors[i] *= factors[i];
 }
 

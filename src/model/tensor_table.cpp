@@ -80,16 +80,14 @@ void TensorTable::ignore(const std::string& name) {
   used_.insert(name);
 }
 
-bool TensorTable::has_any(std::string_view prefix) const {
+int64_t TensorTable::ignore_all(std::string_view prefix) {
+  int64_t n = 0;
   for (int64_t i = 0; i < file_.n_tensors(); ++i)
-    if (file_.tensor(i).name.starts_with(prefix)) return true;
-  return false;
-}
-
-void TensorTable::ignore_all(std::string_view prefix) {
-  for (int64_t i = 0; i < file_.n_tensors(); ++i)
-    if (const gguf::TensorView view = file_.tensor(i); view.name.starts_with(prefix))
+    if (const gguf::TensorView view = file_.tensor(i); view.name.starts_with(prefix)) {
       used_.emplace(view.name);
+      ++n;
+    }
+  return n;
 }
 
 void TensorTable::finish() const {

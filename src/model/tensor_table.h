@@ -25,7 +25,6 @@ class TensorTable {
   // n matrices one after another, [columns, rows, n] in the file: n * rows rows.
   Tensor matrices(const std::string& name, int64_t columns, int64_t rows, int64_t n);
   bool has(const std::string& name) const;
-  bool has_any(std::string_view prefix) const;  // a tensor whose name begins so
 
   // The number of rows of a matrix with `columns` columns, where the file is the only source for
   // it.
@@ -33,7 +32,7 @@ class TensorTable {
 
   // For tensors that are in the file on purpose and not needed.
   void ignore(const std::string& name);
-  void ignore_all(std::string_view prefix);
+  int64_t ignore_all(std::string_view prefix);  // how many have a name that begins so
   // Error when a tensor was asked for by nobody.
   void finish() const;
 

@@ -129,6 +129,42 @@ TEST(Families, CapsThatCapNothingAreRefused) {
   }
 }
 
+TEST(Families, NumbersFarFromAnyModelAreRefused) {
+  const auto error_with = [](const char* name, auto change) {
+    ModelShape shape = small(name);
+    change(shape);
+    return error_of(test::random_model(shape));
+  };
+  EXPECT_THAT(error_with("tiny-qwen3", [](ModelShape& s) { s.eps = 2; }),
+              HasSubstr("qwen3.attention.layer_norm_rms_epsilon: expected a number above 0, at "
+                        "most 1, got 2"));
+  EXPECT_THAT(error_with("tiny-qwen3", [](ModelShape& s) { s.rope_base = 1e20f; }),
+              HasSubstr("qwen3.rope.freq_base"));
+  for (const char* key : {"rope.scaling.factor", "rope.scaling.attn_factor"})
+    EXPECT_THAT(error_with("tiny-qwen3",
+                           [&](ModelShape& s) {
+                             s.numbers = {{key, 1e20f}};
+                           }),
+                HasSubstr(key));
+  EXPECT_THAT(error_with("tiny-gemma2",
+                         [](ModelShape& s) {
+                           s.window = 0;
+                           s.sizes.emplace_back("attention.sliding_window", 0);
+                         }),
+              HasSubstr("gemma2.attention.sliding_window"));
+}
+
+TEST(Families, HowRopesReachFurtherIsSaid) {
+  const auto text_of = [](const char* name) {
+    const gguf::File file = open(test::random_model(test::model_shape(name)));
+    return to_text(load_model_desc(file));
+  };
+  EXPECT_THAT(text_of("tiny-gpt-oss"), HasSubstr(" yarn "));
+  EXPECT_THAT(text_of("tiny-phi-longrope-32"), HasSubstr(" longrope beyond "));
+  EXPECT_THAT(text_of("tiny-gemma4"), HasSubstr(" with factors of the file"));
+  EXPECT_THAT(text_of("tiny-qwen3"), Not(HasSubstr("times")));
+}
+
 TEST(Families, FactorsWithoutAnInverseAreRefused) {
   ModelShape shape = small("tiny-qwen3");
   shape.numbers = {{"rope.scaling.factor", 1e-40f}};

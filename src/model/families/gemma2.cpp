@@ -13,7 +13,7 @@ ModelDesc read_gemma2(const Keys& keys, TensorTable& tensors) {
   d.logit_cap = read_cap(keys, "final_logit_softcapping");
   const int64_t head_dim = read_head_dim(keys, d.n_embd);
   const Rope rope = read_rope(keys, RopeLayout::half_split, head_dim);
-  const int64_t window = keys.metadata.integer_or(keys("attention.sliding_window"), 4096);
+  const int64_t window = keys.metadata.integer_or(keys("attention.sliding_window"), 4096, 1);
   const std::vector<bool> slides = read_sliding_layers(keys, std::ssize(d.layers), 2);
   for (int64_t i = 0; i < std::ssize(d.layers); ++i) {
     const auto at = static_cast<size_t>(i);
@@ -22,10 +22,7 @@ ModelDesc read_gemma2(const Keys& keys, TensorTable& tensors) {
     Attention attention = read_attention(keys, tensors, d, i, head_dim, rope);
     attention.window = slides[at] ? window : 0;
     attention.logit_cap = read_cap(keys, "attn_logit_softcapping");
-    // No key says so: the 27B model, alone of this depth, scales by width / heads.
-    if (d.layers.size() == 46)
-      attention.scale =
-          std::sqrt(static_cast<float>(attention.n_heads) / static_cast<float>(d.n_embd));
+    scale_by_width(d, 46, attention);
     d.layers[at].mixer = std::move(attention);
     d.layers[at].ffn = read_dense_ffn(keys, tensors, d, i, Activation::gelu);
   }

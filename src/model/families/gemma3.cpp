@@ -27,10 +27,7 @@ ModelDesc read_gemma3(const Keys& keys, TensorTable& tensors) {
         read_attention(keys, tensors, d, i, head_dim, sliding ? sliding_rope : rope);
     read_qk_norms(tensors, i, attention);
     attention.window = sliding ? window : 0;
-    // No key says so: the 27B model, alone of this depth, scales by width / heads.
-    if (d.layers.size() == 62)
-      attention.scale =
-          std::sqrt(static_cast<float>(attention.n_heads) / static_cast<float>(d.n_embd));
+    scale_by_width(d, 62, attention);
     d.layers[at].mixer = std::move(attention);
     d.layers[at].ffn = read_dense_ffn(keys, tensors, d, i, Activation::gelu);
   }

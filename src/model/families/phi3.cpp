@@ -25,6 +25,7 @@ void read_longrope(const Keys& keys, TensorTable& tensors, const ModelDesc& d, R
   rope.factors = std::move(factors);
   rope.short_positions =
       keys.metadata.integer_or(keys("rope.scaling.original_context_length"), d.n_context, 1);
+  rope.reach = fmt::format("longrope beyond {} positions", rope.short_positions);
 }
 
 }  // namespace
