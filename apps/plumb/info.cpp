@@ -181,8 +181,9 @@ void add_model(const gguf::File& file, const ModelDesc& model, const ModelOption
   json["snapshots"] = plan.options.n_snapshots;
   json["fits"] = memory.total() <= available_memory_bytes();
   const int64_t idle_experts = idle_expert_parameters(model);
-  json["active_parameters"] = json["parameters"].get<int64_t>() - left_out_parameters(file, model) -
-                              idle_experts - idle_table_parameters(plan);
+  const int64_t parameters = json["parameters"].get<int64_t>() - left_out_parameters(file, model);
+  json["parameters"] = parameters;
+  json["active_parameters"] = parameters - idle_experts - idle_table_parameters(plan);
   json["left_out_layers"] = model.n_left_out;
   if (idle_experts == 0) return;
   // What must be in memory with every expert there, and with none.

@@ -17,12 +17,22 @@ int64_t multiple_of(const Keys& keys, std::string_view key, int64_t divisor, int
   return n;
 }
 
+// A state that grew with every token would be none: -e^x of what was trained.
+void require_decay(const Keys& keys, const Tensor& a) {
+  std::vector<float> values(static_cast<size_t>(a.columns));
+  format_info(a.format).decode(a.data.data(), values.data(), a.columns);
+  for (const float value : values)
+    if (!(value <= 0))
+      fail("{}: tensor {}: expected numbers of at most 0, got {}", keys.metadata.file_name(),
+           a.name, value);
+}
+
 }  // namespace
 
 DeltaNet read_delta_net(const Keys& keys, TensorTable& tensors, const ModelDesc& desc,
                         int64_t layer) {
   const gguf::Metadata& m = keys.metadata;
-  const auto name = [&](std::string_view part) { return fmt::format("blk.{}.{}", layer, part); };
+  const auto name = [&](std::string_view part) { return in_layer(layer, part); };
   DeltaNet d;
   d.conv_width = m.integer(keys("ssm.conv_kernel"), 2, kMaxConvWidth);
   d.head_dim = multiple_of(keys, "ssm.state_size", 16, kMaxStateDim);
@@ -36,6 +46,7 @@ DeltaNet read_delta_net(const Keys& keys, TensorTable& tensors, const ModelDesc&
   d.beta = tensors.matrix(name("ssm_beta.weight"), desc.n_embd, d.n_v_heads);
   d.conv = tensors.matrix(name("ssm_conv1d.weight"), d.conv_width, d.channels());
   d.a = tensors.vector(name("ssm_a"), d.n_v_heads);
+  require_decay(keys, d.a);
   d.dt_bias = tensors.vector(name("ssm_dt.bias"), d.n_v_heads);
   d.norm = tensors.vector(name("ssm_norm.weight"), d.head_dim);
   d.out = tensors.matrix(name("ssm_out.weight"), inner, desc.n_embd);

@@ -51,18 +51,30 @@ void read_projections(TensorTable& tensors, int64_t n_embd, int64_t layer, Atten
 
 }  // namespace
 
-float read_positive(const Keys& keys, std::string_view key, std::optional<double> fallback,
-                    double most) {
+float read_number(const Keys& keys, std::string_view key, Range range,
+                  std::optional<double> fallback) {
   const gguf::Metadata& m = keys.metadata;
   const double value = fallback ? m.number_or(keys(key), *fallback) : m.number(keys(key));
-  if (!(static_cast<float>(value) > 0 && value <= most))
-    fail("{}: {}: expected a number above 0, at most {:g}, got {}", m.file_name(), keys(key), most,
-         value);
+  if (!(value >= range.least && value <= range.most))
+    fail("{}: {}: expected a number of {:g}..{:g}, got {}", m.file_name(), keys(key), range.least,
+         range.most, value);
   return static_cast<float>(value);
 }
 
-float read_cap(const Keys& keys, std::string_view key) {
-  return keys.metadata.number_or(keys(key), 0) == 0 ? 0 : read_positive(keys, key, {}, kMaxCap);
+float read_cap(const Keys& keys, std::string_view key, double fallback) {
+  const bool none = keys.metadata.number_or(keys(key), fallback) == 0;
+  return none ? 0 : read_number(keys, key, kCap, fallback);
+}
+
+void require_number(const Keys& keys, std::string_view key, int64_t expected) {
+  const gguf::Metadata& m = keys.metadata;
+  m.integer_or(keys(key), expected, expected, expected);
+}
+
+void require_tensor(const Keys& keys, const Tensor& tensor, const std::string& name) {
+  if (!tensor)
+    fail("{}: tensor {}: expected it in every {} model, got none", keys.metadata.file_name(), name,
+         keys.architecture);
 }
 
 float read_scalar(const Keys& keys, TensorTable& tensors, const std::string& name, float fallback) {
@@ -92,7 +104,7 @@ ModelDesc read_decoder(const Keys& keys, TensorTable& tensors) {
   d.architecture = keys.architecture;
   d.n_embd = m.integer(keys("embedding_length"), 1, kMaxWidth);
   d.n_context = m.integer(keys("context_length"), 1);
-  d.norm_eps = read_positive(keys, "attention.layer_norm_rms_epsilon", {}, kMaxEps);
+  d.norm_eps = read_number(keys, "attention.layer_norm_rms_epsilon", kEps);
   d.n_vocab = read_vocab_size(keys, tensors, d.n_embd);
   d.embedding = tensors.matrix("token_embd.weight", d.n_embd, d.n_vocab);
   d.final_norm = tensors.vector("output_norm.weight", d.n_embd);
@@ -197,7 +209,7 @@ std::vector<bool> read_sliding_layers(const Keys& keys, int64_t n_layers, int64_
   const auto pattern = keys.metadata.find(keys(key));
   if (pattern && std::holds_alternative<gguf::Array>(*pattern))
     return read_flags(keys, key, n_layers);
-  period = keys.metadata.integer_or(keys(key), period);
+  period = keys.metadata.integer_or(keys(key), period, 0);
   std::vector<bool> slides;
   for (int64_t i = 0; i < n_layers; ++i) slides.push_back(period == 0 || i % period < period - 1);
   return slides;

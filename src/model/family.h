@@ -3,7 +3,6 @@
 // are made of. A family is a function from metadata and tensors to a ModelDesc, named in the
 // registry of model_desc.cpp.
 
-#include <cfloat>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,16 +24,23 @@ struct Keys {
 // Above any real model; below where products of two of them could overflow anything.
 inline constexpr int64_t kMaxLayers = 4096, kMaxWidth = 1 << 24, kMaxHeads = 1 << 16,
                          kMaxHeadDim = 1 << 12;
-inline constexpr double kMaxEps = 1, kMaxRopeBase = 1e12, kMaxStretch = 1e6;
 
-// A number above 0, at most `most`; the fallback where the file has no such key. Error: another
-// number, or none.
-float read_positive(const Keys& keys, std::string_view key, std::optional<double> fallback = {},
-                    double most = FLT_MAX);
-// The same, 0 where the key is absent or 0: soft caps (30 and 50 in published models). A larger
-// limit than this caps nothing, and what is left of tanh(x / cap) in f32 grows coarse.
-inline constexpr double kMaxCap = 1000;
-float read_cap(const Keys& keys, std::string_view key);
+// Numbers within which a model still computes something, with room around all that are published.
+struct Range {
+  double least, most;
+};
+inline constexpr Range kEps{1e-12, 1}, kRopeBase{1, 1e12}, kStretch{1e-6, 1e6}, kCap{1, 1000};
+
+// A number within the range; the fallback where the file has no such key. Error: another number, or
+// none.
+float read_number(const Keys& keys, std::string_view key, Range range,
+                  std::optional<double> fallback = {});
+// A soft cap (30 and 50 in published models); 0: none.
+float read_cap(const Keys& keys, std::string_view key, double fallback);
+// For keys that may only say what is so anyway. Error: another number.
+void require_number(const Keys& keys, std::string_view key, int64_t expected);
+// For weights that a family is never without. Error: the file has none.
+void require_tensor(const Keys& keys, const Tensor& tensor, const std::string& name);
 // The value of a tensor that holds one; the fallback where there is none. Error: not finite.
 float read_scalar(const Keys& keys, TensorTable& tensors, const std::string& name, float fallback);
 // Names in layers: "blk.3.attn_norm.weight".
@@ -83,7 +89,7 @@ DeltaNet read_delta_net(const Keys& keys, TensorTable& tensors, const ModelDesc&
 
 // rope.dimension_count, rope.freq_base, rope.scaling.*: linear, yarn (Peng et al. 2023) or none,
 // for heads of head_dim values. Factors that a tensor holds are the family's to read. `suffix`: the
-// rope of sliding layers ("_swa"), which is never stretched.
+// rope of sliding layers ("_swa"), which is never stretched (its magnitude is that of all).
 Rope read_rope(const Keys& keys, RopeLayout layout, int64_t head_dim, std::string_view suffix = "");
 // The rope of sliding layers that differs in its base alone: rope.freq_base_swa, if the file has
 // it.

@@ -74,7 +74,7 @@ MoeFfn read_moe_ffn(const Keys& keys, TensorTable& tensors, const ModelDesc& des
                     RouterRule rule, Activation activation, int64_t width) {
   const gguf::Metadata& m = keys.metadata;
   const auto n_layers = static_cast<int64_t>(desc.layers.size());
-  const std::string prefix = fmt::format("blk.{}.", layer);
+  const std::string prefix = in_layer(layer, "");
   MoeFfn f{.rule = rule, .activation = activation};
   require_routing(keys, rule);
   f.n_experts = m.integer(keys("expert_count"), 1, kMaxExperts);
@@ -89,7 +89,7 @@ MoeFfn read_moe_ffn(const Keys& keys, TensorTable& tensors, const ModelDesc& des
 
 void read_shared_expert(const Keys& keys, TensorTable& tensors, const ModelDesc& desc,
                         int64_t layer, MoeFfn& f) {
-  const std::string prefix = fmt::format("blk.{}.", layer);
+  const std::string prefix = in_layer(layer, "");
   const int64_t width =
       keys.metadata.integer(keys("expert_shared_feed_forward_length"), 1, kMaxWidth);
   DenseFfn shared{.activation = f.activation};

@@ -16,11 +16,7 @@ float read_stretch(const Keys& keys) {
   const char* name =
       keys.metadata.has(keys("rope.scaling.factor")) ? "rope.scaling.factor" : "rope.scale_linear";
   if (keys.metadata.number_or(keys(name), 1) == 0) return 1;
-  const float factor = read_positive(keys, name, 1, kMaxStretch);
-  if (!std::isfinite(1 / factor))
-    fail("{}: {}: expected a factor whose inverse is a number, got {}", keys.metadata.file_name(),
-         keys(name), factor);
-  return factor;
+  return read_number(keys, name, kStretch, 1);
 }
 
 // Peng et al. 2023: pairs that turn more than kFast times within the original context keep their
@@ -63,7 +59,6 @@ void stretch_evenly(float factor, Rope& rope) {
 
 void stretch(const Keys& keys, Rope& rope) {
   const gguf::Metadata& m = keys.metadata;
-  rope.magnitude = read_positive(keys, "rope.scaling.attn_factor", 1, kMaxStretch);
   const std::string_view type = m.string_or(keys("rope.scaling.type"), "linear");
   if (type == "yarn")
     add_yarn(keys, static_cast<double>(read_stretch(keys)), rope);
@@ -82,7 +77,8 @@ Rope read_plain_rope(const Keys& keys, RopeLayout layout, int64_t head_dim, cons
   rope.n_dims = m.integer_or(keys(dims), head_dim, 2, head_dim);
   if (rope.n_dims % 2)
     fail("{}: {}: expected an even number, got {}", m.file_name(), keys(dims), rope.n_dims);
-  rope.base = read_positive(keys, base, 10000, kMaxRopeBase);
+  rope.base = read_number(keys, base, kRopeBase, 10000);
+  rope.magnitude = read_number(keys, "rope.scaling.attn_factor", kStretch, 1);
   return rope;
 }
 
@@ -96,9 +92,11 @@ Rope read_rope(const Keys& keys, RopeLayout layout, int64_t head_dim, std::strin
 }
 
 Rope read_rope_of_windows(const Keys& keys, RopeLayout layout, int64_t head_dim) {
-  const char* base =
-      keys.metadata.has(keys("rope.freq_base_swa")) ? "rope.freq_base_swa" : "rope.freq_base";
-  Rope rope = read_plain_rope(keys, layout, head_dim, "rope.dimension_count", base);
+  const auto own_or_all = [&](const std::string& name) {
+    return keys.metadata.has(keys(name + "_swa")) ? name + "_swa" : name;
+  };
+  Rope rope = read_plain_rope(keys, layout, head_dim, own_or_all("rope.dimension_count"),
+                              own_or_all("rope.freq_base"));
   stretch(keys, rope);
   return rope;
 }

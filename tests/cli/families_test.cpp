@@ -16,7 +16,7 @@ const std::filesystem::path kTemplates =
     std::filesystem::path(PLUMB_SOURCE_DIR) / "../shared/fixtures/templates";
 
 struct FamilyCase {
-  std::string shape, chat_template;
+  std::string shape, chat_template;  // a published one's name, or the text
   SmallVocabulary vocabulary;
   friend std::ostream& operator<<(std::ostream& out, const FamilyCase& c) { return out << c.shape; }
 };
@@ -36,6 +36,11 @@ std::vector<FamilyCase> families() {
   const std::vector<std::string> harmony{"<|start|>", "<|end|>", "<|message|>", "<|channel|>",
                                          "<|return|>"};
   const std::vector<std::string> phi{"<|user|>", "<|assistant|>", "<|system|>", "<|end|>"};
+  const char* gemma =  // what Gemma 2 and 3 are asked by, in short
+      "{{ bos_token }}{% for m in messages %}{{ '<start_of_turn>' + "
+      "('model' if m.role == 'assistant' else m.role) + '\n' + m.content | trim + "
+      "'<end_of_turn>\n' }}{% endfor %}"
+      "{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}";
   return {{"tiny-llama-yarn", "meta-llama-Llama-3.2-3B-Instruct", bytes("llama-bpe", headers)},
           {"tiny-mixtral", "mistralai-Mistral-Nemo-Instruct-2407",
            bytes("tekken", {"<s>", "</s>", "[INST]", "[/INST]"})},
@@ -44,6 +49,8 @@ std::vector<FamilyCase> families() {
           {"tiny-qwen3moe", "Qwen3-Coder", bytes("qwen2", chat_ml)},
           {"tiny-qwen35", "Qwen3.5-4B", bytes("qwen35", chat_ml)},
           {"tiny-qwen35moe", "Qwen3.5-4B", bytes("qwen35", chat_ml)},
+          {"tiny-gemma2", gemma, marked("llama", {"<start_of_turn>", "<end_of_turn>"})},
+          {"tiny-gemma3", gemma, marked("llama", {"<start_of_turn>", "<end_of_turn>"})},
           {"tiny-gemma4", "google-gemma-4-31B-it", marked("gemma4", turns)},
           {"tiny-gemma4-experts", "google-gemma-4-31B-it-interleaved", marked("gemma4", turns)},
           {"tiny-gpt-oss", "openai-gpt-oss-120b", bytes("gpt-4o", harmony)},
@@ -53,11 +60,15 @@ std::vector<FamilyCase> families() {
 class Families : public Cli, public ::testing::WithParamInterface<FamilyCase> {
  protected:
   void SetUp() override {
-    const auto source = kTemplates / (GetParam().chat_template + ".jinja");
-    if (!exists(source)) GTEST_SKIP() << source << " is not there";
+    std::string text = GetParam().chat_template;
+    if (!text.starts_with("{{")) {
+      const auto source = kTemplates / (text + ".jinja");
+      if (!exists(source)) GTEST_SKIP() << source << " is not there";
+      text = read_file(source);
+    }
     ModelShape shape = model_shape(GetParam().shape);
     shape.tokenizer = [&](gguf::Writer& writer) {
-      writer.add("tokenizer.chat_template", read_file(source));
+      writer.add("tokenizer.chat_template", text);
       return add_small_vocabulary(writer, GetParam().vocabulary);
     };
     model_ = path("model.gguf").string();

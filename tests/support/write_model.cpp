@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "support/model_shapes.h"
 
 namespace plumb {
@@ -74,6 +75,7 @@ void run(const std::vector<std::string>& words) {
   if (words == std::vector<std::string>{"--list"}) return list();
   if (words == std::vector<std::string>{"--help"}) return static_cast<void>(std::puts(kUsage));
   const Options options = parse(words);
+  OutputFile(options.path);  // Error: cannot be written, before minutes of making it
   for (const test::ModelShape& shape : test::model_shapes())
     if (shape.name == options.shape)
       return test::random_model(shape, options.types, options.seed, options.sparse)

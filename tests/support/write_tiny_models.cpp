@@ -27,10 +27,10 @@ gguf::File write(const std::filesystem::path& folder, const std::string& name,
 }  // namespace
 }  // namespace plumb::test
 
-int main(int argc, char** argv) {
+int write_all(int argc, char** argv) {
   using namespace plumb::test;
   const bool quality = argc == 3 && argv[2] == std::string("quality");
-  if (argc != 2 && !quality) {
+  if ((argc != 2 && !quality) || argv[1][0] == '-') {
     std::fprintf(stderr, "usage: write_tiny_models FOLDER [quality]\n");
     return 2;
   }
@@ -45,4 +45,14 @@ int main(int argc, char** argv) {
       expanded(write(folder, name, quality_model(c, seed), kQualityIds))
           .write(folder / (name + "-F32.gguf"));
     }
+  return 0;
+}
+
+int main(int argc, char** argv) {
+  try {
+    return write_all(argc, argv);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "write_tiny_models: %s\n", e.what());
+    return 2;
+  }
 }

@@ -21,7 +21,9 @@ struct Kind {
 Kind full_kind(const Keys& keys, TensorTable& tensors, const ModelDesc& d) {
   const int64_t head_dim = read_head_dim(keys, d.n_embd);
   Rope rope = read_rope(keys, RopeLayout::half_split, head_dim);
-  multiply_factors(rope, read_factors(keys, tensors, "rope_freqs.weight", rope.n_dims / 2));
+  const char* name = "rope_freqs.weight";
+  require_tensor(keys, tensors.vector(name, rope.n_dims / 2), name);
+  multiply_factors(rope, read_factors(keys, tensors, name, rope.n_dims / 2));
   return {head_dim, rope, 0};
 }
 
@@ -105,10 +107,13 @@ void read_per_layer_embedding(const Keys& keys, TensorTable& tensors, ModelDesc&
 ModelDesc read_gemma4(const Keys& keys, TensorTable& tensors) {
   ModelDesc d = read_decoder(keys, tensors);
   d.embed_scale = std::sqrt(static_cast<float>(d.n_embd));
-  d.logit_cap = read_cap(keys, "final_logit_softcapping");
+  d.logit_cap = read_cap(keys, "final_logit_softcapping", 30);
   const int64_t n_layers = std::ssize(d.layers);
   const Kind full = full_kind(keys, tensors, d), sliding = sliding_kind(keys, d);
-  const std::vector<bool> slides = read_sliding_layers(keys, n_layers, 6);
+  const std::vector<bool> slides = read_flags(keys, "attention.sliding_window_pattern", n_layers);
+  if (slides.empty())
+    fail("{}: expected a key {}, got none", keys.metadata.file_name(),
+         keys("attention.sliding_window_pattern"));
   const int64_t n_owning =
       n_layers - keys.metadata.integer_or(keys("attention.shared_kv_layers"), 0, 0, n_layers - 1);
   for (int64_t i = 0; i < n_layers; ++i) {

@@ -4,6 +4,8 @@
 // sections of the rope, which so is an ordinary half-split one. Blocks that predict further tokens
 // are left out.
 
+#include <fmt/ranges.h>
+
 #include "base/error.h"
 #include "model/family.h"
 
@@ -21,6 +23,16 @@ std::vector<bool> read_recurrent_layers(const Keys& keys, int64_t n_blocks) {
   return recurrent;
 }
 
+// Pairs of the rope that turn by the time, the height, the width and something else: the same for
+// text in all but the last.
+void require_sections_of_text(const Keys& keys) {
+  const gguf::Metadata& m = keys.metadata;
+  const std::vector<int64_t> pairs = m.integers_or_empty(keys("rope.dimension_sections"));
+  if (!pairs.empty() && (pairs.size() != 4 || pairs[3] != 0))
+    fail("{}: {}: expected four numbers, the last one 0, got {}", m.file_name(),
+         keys("rope.dimension_sections"), fmt::join(pairs, ", "));
+}
+
 template <typename ReadFfn>
 ModelDesc read(const Keys& keys, TensorTable& tensors, ReadFfn read_ffn) {
   ModelDesc d = read_decoder(keys, tensors);
@@ -30,6 +42,7 @@ ModelDesc read(const Keys& keys, TensorTable& tensors, ReadFfn read_ffn) {
   const int64_t n_layers = n_blocks - d.n_left_out;
   const int64_t head_dim = read_head_dim(keys, d.n_embd);
   const Rope rope = read_rope(keys, RopeLayout::half_split, head_dim);
+  require_sections_of_text(keys);
   const std::vector<bool> recurrent = read_recurrent_layers(keys, n_blocks);
   for (int64_t i = 0; i < n_layers; ++i) {
     Layer& layer = d.layers[static_cast<size_t>(i)];
