@@ -71,6 +71,12 @@ void require_number(const Keys& keys, std::string_view key, int64_t expected) {
   m.integer_or(keys(key), expected, expected, expected);
 }
 
+void require_heads_alike(const Keys& keys, int64_t head_dim, int64_t n_dims) {
+  require_number(keys, "attention.key_length_swa", head_dim);
+  require_number(keys, "attention.value_length_swa", head_dim);
+  require_number(keys, "rope.dimension_count_swa", n_dims);
+}
+
 void require_tensor(const Keys& keys, const Tensor& tensor, const std::string& name) {
   if (!tensor)
     fail("{}: tensor {}: expected it in every {} model, got none", keys.metadata.file_name(), name,

@@ -39,6 +39,8 @@ float read_number(const Keys& keys, std::string_view key, Range range,
 float read_cap(const Keys& keys, std::string_view key, double fallback);
 // For keys that may only say what is so anyway. Error: another number.
 void require_number(const Keys& keys, std::string_view key, int64_t expected);
+// Sliding layers whose heads are as those of all layers: the keys that could say otherwise.
+void require_heads_alike(const Keys& keys, int64_t head_dim, int64_t n_dims);
 // For weights that a family is never without. Error: the file has none.
 void require_tensor(const Keys& keys, const Tensor& tensor, const std::string& name);
 // The value of a tensor that holds one; the fallback where there is none. Error: not finite.

@@ -92,11 +92,10 @@ Rope read_rope(const Keys& keys, RopeLayout layout, int64_t head_dim, std::strin
 }
 
 Rope read_rope_of_windows(const Keys& keys, RopeLayout layout, int64_t head_dim) {
-  const auto own_or_all = [&](const std::string& name) {
-    return keys.metadata.has(keys(name + "_swa")) ? name + "_swa" : name;
-  };
-  Rope rope = read_plain_rope(keys, layout, head_dim, own_or_all("rope.dimension_count"),
-                              own_or_all("rope.freq_base"));
+  const char* base =
+      keys.metadata.has(keys("rope.freq_base_swa")) ? "rope.freq_base_swa" : "rope.freq_base";
+  Rope rope = read_plain_rope(keys, layout, head_dim, "rope.dimension_count", base);
+  require_heads_alike(keys, head_dim, rope.n_dims);
   stretch(keys, rope);
   return rope;
 }

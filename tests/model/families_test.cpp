@@ -132,15 +132,26 @@ TEST(Families, GptOssIsNeverWithoutItsBiasesAndHead) {
 TEST(Families, MagnitudesHoldForSlidingLayersToo) {
   ModelShape shape = small("tiny-gemma3");
   shape.numbers.emplace_back("rope.scaling.attn_factor", 2.0f);
-  shape.sizes.emplace_back("rope.dimension_count_swa", 8);
   const gguf::File file = open(test::random_model(shape));
   const ModelDesc model = load_model_desc(file);
   const Rope &sliding = attention(model, 0).rope, &full = attention(model, 5).rope;
   ASSERT_EQ(attention(model, 5).window, 0);
   EXPECT_EQ(sliding.magnitude, 2);
   EXPECT_EQ(full.magnitude, 2);
-  EXPECT_EQ(sliding.n_dims, 8);
-  EXPECT_EQ(full.n_dims, 32);
+  shape.sizes.emplace_back("rope.dimension_count_swa", 8);
+  EXPECT_THAT(error_of(test::random_model(shape)), HasSubstr("gemma3.rope.dimension_count_swa"));
+}
+
+TEST(Families, StatesThatGrowAreRefused) {
+  const gguf::File file = open(test::random_model(test::model_shape("tiny-qwen35")));
+  const auto data = file.find_tensor("blk.0.ssm_a")->data;
+  reinterpret_cast<float*>(const_cast<uint8_t*>(data.data()))[1] = 0.5f;
+  try {
+    load_model_desc(file);
+    FAIL() << "nothing was thrown";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("tensor blk.0.ssm_a: expected numbers of at most 0, got 0.5"));
+  }
 }
 
 TEST(Families, Gemma2SlidesByABaseOfItsOwnAndCapsWithoutBeingTold) {

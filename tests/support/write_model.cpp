@@ -1,7 +1,8 @@
 // plumb_write_model: random models with the shapes of published ones, or tiny.
 //
 //   plumb_write_model --list
-//   plumb_write_model SHAPE OUT.gguf [--type T] [--tensor-type REGEX=T]... [--seed N] [--sparse]
+//   plumb_write_model SHAPE OUT.gguf [--type T] [--tensor-type REGEX=T]... [--layers N] [--seed N]
+//                     [--sparse]
 //
 // --type is the format of matrices (default F32); --tensor-type that of tensors whose names match a
 // regular expression, the last one that matches. Rows that do not hold whole blocks become Q8_0 or
@@ -9,6 +10,7 @@
 // file is for `plumb plan` and `plumb info`. Without it all weights are made in memory: tiny
 // shapes.
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -33,13 +35,14 @@ void list() {
 }
 
 constexpr const char* kUsage =
-    "plumb_write_model SHAPE OUT.gguf [--type FORMAT] [--tensor-type REGEX=FORMAT]... [--seed N] "
-    "[--sparse], or --list";
+    "plumb_write_model SHAPE OUT.gguf [--type FORMAT] [--tensor-type REGEX=FORMAT]... [--layers N] "
+    "[--seed N] [--sparse], or --list";
 
 struct Options {
   std::string shape, path;
   test::WeightTypes types;
   uint64_t seed = 1;
+  int64_t n_layers = 0;  // 0: all
   bool sparse = false;
 };
 
@@ -54,6 +57,10 @@ Options parse(const std::vector<std::string>& words) {
       options.sparse = true;
     } else if (words[i] == "--seed") {
       options.seed = std::strtoull(value().c_str(), nullptr, 10);
+    } else if (words[i] == "--layers") {
+      const std::string& n = value();
+      options.n_layers = std::strtoll(n.c_str(), nullptr, 10);
+      if (options.n_layers < 1) fail("--layers: expected a number above 0, got {}", n);
     } else if (words[i] == "--type") {
       options.types.matrices = format_named(value());
     } else if (words[i] == "--tensor-type") {
@@ -76,10 +83,12 @@ void run(const std::vector<std::string>& words) {
   if (words == std::vector<std::string>{"--help"}) return static_cast<void>(std::puts(kUsage));
   const Options options = parse(words);
   OutputFile(options.path);  // Error: cannot be written, before minutes of making it
-  for (const test::ModelShape& shape : test::model_shapes())
-    if (shape.name == options.shape)
-      return test::random_model(shape, options.types, options.seed, options.sparse)
-          .write(options.path);
+  for (test::ModelShape shape : test::model_shapes()) {
+    if (shape.name != options.shape) continue;
+    if (options.n_layers > 0) shape.n_layers = std::min(shape.n_layers, options.n_layers);
+    return test::random_model(shape, options.types, options.seed, options.sparse)
+        .write(options.path);
+  }
   fail("{}: expected a shape of --list", options.shape);
 }
 

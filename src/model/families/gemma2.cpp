@@ -12,7 +12,6 @@ ModelDesc read_gemma2(const Keys& keys, TensorTable& tensors) {
   d.embed_scale = std::sqrt(static_cast<float>(d.n_embd));
   d.logit_cap = read_cap(keys, "final_logit_softcapping", 30);
   const int64_t head_dim = read_head_dim(keys, d.n_embd);
-  require_number(keys, "attention.key_length_swa", head_dim);
   const Rope rope = read_rope(keys, RopeLayout::half_split, head_dim);
   const Rope sliding_rope = read_rope_of_windows(keys, RopeLayout::half_split, head_dim);
   const int64_t window = keys.metadata.integer_or(keys("attention.sliding_window"), 4096, 1);

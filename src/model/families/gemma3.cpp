@@ -14,9 +14,9 @@ ModelDesc read_gemma3(const Keys& keys, TensorTable& tensors) {
   d.logit_cap = read_cap(keys, "final_logit_softcapping", 0);
   const int64_t head_dim = read_head_dim(keys, d.n_embd);
   const Rope rope = read_rope(keys, RopeLayout::half_split, head_dim);
-  require_number(keys, "attention.key_length_swa", head_dim);
+  require_heads_alike(keys, head_dim, rope.n_dims);
   Rope sliding_rope = read_rope(keys, RopeLayout::half_split, head_dim, "_swa");
-  if (!keys.metadata.has(keys("rope.dimension_count_swa"))) sliding_rope.n_dims = rope.n_dims;
+  sliding_rope.n_dims = rope.n_dims;
   const int64_t window = keys.metadata.integer_or(keys("attention.sliding_window"), 0);
   const std::vector<bool> slides = read_sliding_layers(keys, std::ssize(d.layers), 6);
   for (int64_t i = 0; i < std::ssize(d.layers); ++i) {
