@@ -122,5 +122,6 @@ ModelDesc read_qwen3(const Keys& keys, TensorTable& tensors);
 ModelDesc read_qwen3moe(const Keys& keys, TensorTable& tensors);
 ModelDesc read_qwen35(const Keys& keys, TensorTable& tensors);
 ModelDesc read_qwen35moe(const Keys& keys, TensorTable& tensors);
+ModelDesc read_smollm3(const Keys& keys, TensorTable& tensors);
 
 }  // namespace plumb

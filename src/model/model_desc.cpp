@@ -15,7 +15,7 @@ constexpr Family kFamilies[] = {
     {"gemma2", read_gemma2},   {"gemma3", read_gemma3},       {"gemma4", read_gemma4},
     {"gpt-oss", read_gpt_oss}, {"llama", read_llama},         {"phi3", read_phi3},
     {"qwen2", read_qwen2},     {"qwen3", read_qwen3},         {"qwen3moe", read_qwen3moe},
-    {"qwen35", read_qwen35},   {"qwen35moe", read_qwen35moe},
+    {"qwen35", read_qwen35},   {"qwen35moe", read_qwen35moe}, {"smollm3", read_smollm3},
 };
 
 std::string joined(const std::vector<std::string>& names) {

@@ -44,7 +44,7 @@ enum class RopeLayout {
 };
 struct Rope {
   RopeLayout layout = RopeLayout::interleaved;
-  int64_t n_dims = 0;  // rotated values of a head; the rest pass unchanged
+  int64_t n_dims = 0;  // rotated values of a head; the rest pass unchanged. 0: no rope
   float base = 10000;
   float frequency_scale = 1;   // 1/factor of linear scaling
   float magnitude = 1;         // of cosine and sine: what is turned becomes this much longer

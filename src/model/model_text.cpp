@@ -12,6 +12,7 @@ namespace plumb {
 namespace {
 
 std::string text_of(const Rope& rope) {
+  if (rope.n_dims == 0) return "no rope";
   const char* space = rope.reach.empty() ? "" : " ";
   return fmt::format("rope {} base {:g}{}{}", rope.n_dims, rope.base, space, rope.reach);
 }

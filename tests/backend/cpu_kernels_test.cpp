@@ -307,7 +307,7 @@ TEST_P(CpuKernels, Rotation) {
   Random random(8);
   for (const bool interleaved : {true, false})
     for (const auto& [n_dims, head_dim] :
-         {std::pair<int64_t, int64_t>{64, 64}, {12, 20}, {32, 80}, {128, 128}, {2, 4}}) {
+         {std::pair<int64_t, int64_t>{64, 64}, {12, 20}, {32, 80}, {128, 128}, {2, 4}, {0, 24}}) {
       const auto x = random.normals(head_dim);
       std::vector<float> cosines(static_cast<size_t>(n_dims)), sines(cosines), out(x.size());
       std::vector<double> expected(x.begin(), x.end());

@@ -78,6 +78,9 @@ void norm_heads(Variant& v) {
 void slide(Variant& v, int64_t window) {
   v.attention([&](Attention& a) { a.window = window; });
 }
+void stop_turning(Variant& v) {
+  v.model([](ModelDesc& d) { std::get<Attention>(d.layers[0].mixer).rope = {}; });
+}
 void cap_scores(Variant& v) {
   v.attention([](Attention& a) { a.logit_cap = 0.7f; });
 }
@@ -128,6 +131,7 @@ constexpr Case kCases[] = {
     {"window of 20", [](Variant& v) { slide(v, 20); }},
     {"window of 64", [](Variant& v) { slide(v, 64); }},
     {"window of 129", [](Variant& v) { slide(v, 129); }},
+    {"no rope", stop_turning},
     {"cap", cap_scores},
     {"sinks", add_sinks},
     {"gates", gate_output},
@@ -139,6 +143,7 @@ constexpr Case kCases[] = {
      [](Variant& v) {
        norm_heads(v);
        slide(v, 100);
+       stop_turning(v);
        cap_scores(v);
        add_sinks(v);
        gate_output(v);

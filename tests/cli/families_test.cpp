@@ -46,6 +46,7 @@ std::vector<FamilyCase> families() {
            bytes("tekken", {"<s>", "</s>", "[INST]", "[/INST]"})},
           {"tiny-qwen2", "Qwen-Qwen2.5-7B-Instruct", bytes("qwen2", chat_ml)},
           {"tiny-qwen3", "Qwen-Qwen3-0.6B", bytes("qwen2", chat_ml)},
+          {"tiny-smollm3", "HuggingFaceTB-SmolLM3-3B", bytes("smaug-bpe", chat_ml)},
           {"tiny-qwen3moe", "Qwen3-Coder", bytes("qwen2", chat_ml)},
           {"tiny-qwen35", "Qwen3.5-4B", bytes("qwen35", chat_ml)},
           {"tiny-qwen35moe", "Qwen3.5-4B", bytes("qwen35", chat_ml)},

@@ -127,7 +127,7 @@ void visit_tensors(const Base& base, const Visit& visit) {
 void visit_families(const Visit& visit) {
   for (const char* name : {"tiny-qwen2-yarn", "tiny-phi-longrope-256", "tiny-gemma2", "tiny-gemma3",
                            "tiny-gemma4-per-layer", "tiny-gemma4-experts", "tiny-gpt-oss",
-                           "tiny-qwen3moe", "tiny-mixtral"}) {
+                           "tiny-qwen3moe", "tiny-mixtral", "tiny-smollm3"}) {
     ModelShape shape = model_shape(name);
     shape.n_layers = std::min<int64_t>(shape.n_layers, 3);
     if (shape.shared_kv_layers > 0) shape.shared_kv_layers = shape.interval = 1;

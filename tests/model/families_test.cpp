@@ -78,6 +78,15 @@ TEST(Families, LayersSlideByAPatternOfTheFile) {
     EXPECT_EQ(attention(model, i).window > 0, i % 3 != 2) << i;
 }
 
+TEST(Families, EveryFourthLayerOfSmollm3HasNoRope) {
+  const gguf::File file = open(test::random_model(small("tiny-smollm3")));
+  const ModelDesc model = load_model_desc(file);
+  for (size_t i = 0; i < model.layers.size(); ++i)
+    EXPECT_EQ(attention(model, i).rope.n_dims, i == 3 ? 0 : 32) << i;
+  EXPECT_THAT(to_text(model), HasSubstr("1 layer: attention: 4 query heads on 2 kv heads of 32, "
+                                        "no rope"));
+}
+
 TEST(Families, ModelsThatDoNotGenerateTextAreRefused) {
   ModelShape shape = small("tiny-qwen3");
   shape.sizes = {{"pooling_type", 3}};

@@ -406,6 +406,10 @@ std::vector<ModelShape> dense_shapes() {
   all.push_back(tiny("qwen3", "tiny-qwen3", 32));
   all.back().tied = true;
   all.push_back(with_yarn(tiny("qwen3", "tiny-qwen3-yarn", 64)));
+  all.push_back(tiny("smollm3", "tiny-smollm3", 32));
+  all.back().n_layers = 5;
+  all.back().tied = true;
+  all.back().pre = "smaug-bpe";
   all.push_back(phi3(tiny("phi3", "tiny-phi", 24)));
   all.back().n_kv_heads = 4;
   for (const int64_t context : {32, 256}) {

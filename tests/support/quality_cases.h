@@ -44,8 +44,8 @@ inline std::vector<QualityCase> quality_cases() {
                        {.matrices = format},
                        n_seeds});
   };
-  for (const char* tiny : {"tiny-llama-yarn", "tiny-qwen2", "tiny-qwen3", "tiny-phi", "tiny-gemma2",
-                           "tiny-gemma3", "tiny-gemma4"})
+  for (const char* tiny : {"tiny-llama-yarn", "tiny-qwen2", "tiny-qwen3", "tiny-smollm3",
+                           "tiny-phi", "tiny-gemma2", "tiny-gemma3", "tiny-gemma4"})
     add(wide(tiny), 1);
   add(model_shape("small-qwen35"), 2);
   add(model_shape("small-qwen35moe"), 2);

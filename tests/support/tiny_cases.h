@@ -53,6 +53,7 @@ inline std::vector<TinyCase> tiny_cases() {
   shape("qwen2_fused", "tiny-qwen2-fused", 5.4e-5);
   shape("qwen3", "tiny-qwen3", 1.14e-4);
   shape("qwen3_yarn", "tiny-qwen3-yarn", 1.14e-4);
+  shape("smollm3", "tiny-smollm3", 3e-5);
   shape("phi3", "tiny-phi", 1.44e-4);
   shape("phi3_longrope_long", "tiny-phi-longrope-32", 6e-5);
   shape("phi3_longrope_short", "tiny-phi-longrope-256", 6e-5);
