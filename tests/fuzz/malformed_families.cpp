@@ -129,7 +129,7 @@ void visit_families(const Visit& visit) {
                            "tiny-gemma4-per-layer", "tiny-gemma4-experts", "tiny-gpt-oss",
                            "tiny-qwen3moe", "tiny-mixtral", "tiny-smollm3"}) {
     ModelShape shape = model_shape(name);
-    shape.n_layers = std::min<int64_t>(shape.n_layers, 3);
+    shape.n_layers = std::min<int64_t>(shape.n_layers, 4);
     if (shape.shared_kv_layers > 0) shape.shared_kv_layers = shape.interval = 1;
     const Base base{name, take_apart(random_model(shape).bytes())};
     const std::string prefix = shape.architecture + ".";
