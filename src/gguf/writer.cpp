@@ -175,6 +175,12 @@ std::string Writer::header() const {
   return out;
 }
 
+int64_t Writer::data_bytes() const {
+  int64_t all = 0;
+  for (const Tensor& t : tensors_) all += t.size;
+  return all;
+}
+
 std::string Writer::bytes() const {
   std::string out = header();
   for (const Tensor& t : tensors_) {

@@ -45,7 +45,8 @@ class Writer {
   // on the disk. Only with write().
   void add_hole(std::string_view name, Format format, std::vector<int64_t> ne);
 
-  std::string bytes() const;  // the whole file
+  std::string bytes() const;   // the whole file
+  int64_t data_bytes() const;  // of all tensors, holes included
   void write(const std::filesystem::path& path) const;
 
  private:

@@ -206,6 +206,9 @@ std::vector<bool> read_flags(const Keys& keys, std::string_view key, int64_t n_l
     const auto bytes = array->bytes();
     return {bytes.begin(), bytes.end()};
   }
+  if (const auto type = array->type(); type == gguf::ValueType::f32 || type == gguf::ValueType::f64)
+    fail("{}: {}: expected flags, one per layer, got numbers of type {}", m.file_name(), keys(key),
+         gguf::value_type_name(type));
   const std::vector<int64_t> numbers = m.integers_or_empty(keys(key));
   return {numbers.begin(), numbers.end()};
 }

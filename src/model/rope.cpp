@@ -41,6 +41,9 @@ std::vector<float> yarn_factors(const Rope& rope, double stretch, double origina
 }
 
 void add_yarn(const Keys& keys, double stretch, Rope& rope) {
+  if (stretch < 1)
+    fail("{}: {}: expected a factor of at least 1 for yarn, got {:g}", keys.metadata.file_name(),
+         keys("rope.scaling.factor"), stretch);
   const char* name = "rope.scaling.original_context_length";
   const int64_t fallback = keys.metadata.integer(keys("context_length"), 1);
   const auto context = static_cast<double>(keys.metadata.integer_or(keys(name), fallback, 1));

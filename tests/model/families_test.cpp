@@ -212,6 +212,12 @@ TEST(Families, NumbersFarFromAnyModelAreRefused) {
               HasSubstr("gemma2.attention.sliding_window"));
 }
 
+TEST(Families, YarnOnlyStretches) {
+  ModelShape shape = test::model_shape("tiny-qwen3-yarn");
+  shape.numbers = {{"rope.scaling.factor", 0.5f}};
+  EXPECT_THAT(error_of(test::random_model(shape)), HasSubstr("qwen3.rope.scaling.factor"));
+}
+
 TEST(Families, HowRopesReachFurtherIsSaid) {
   const auto text_of = [](const char* name) {
     const gguf::File file = open(test::random_model(test::model_shape(name)));

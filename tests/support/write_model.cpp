@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/machine.h"
 #include "support/model_shapes.h"
 
 namespace plumb {
@@ -86,8 +87,12 @@ void run(const std::vector<std::string>& words) {
   for (test::ModelShape shape : test::model_shapes()) {
     if (shape.name != options.shape) continue;
     if (options.n_layers > 0) shape.n_layers = std::min(shape.n_layers, options.n_layers);
-    return test::random_model(shape, options.types, options.seed, options.sparse)
-        .write(options.path);
+    const gguf::Writer holes = test::random_model(shape, options.types, options.seed, true);
+    if (options.sparse) return holes.write(options.path);
+    if (holes.data_bytes() > available_memory_bytes() / 2)
+      fail("{}: expected at most half of the memory available ({} bytes), got {} bytes of weights",
+           shape.name, available_memory_bytes(), holes.data_bytes());
+    return test::random_model(shape, options.types, options.seed).write(options.path);
   }
   fail("{}: expected a shape of --list", options.shape);
 }
