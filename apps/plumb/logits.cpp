@@ -75,10 +75,10 @@ std::string top_line(int64_t position, int32_t id, const ordered_json& top) {
   return line + "\n";
 }
 
-void require_numbers(std::span<const float> row, int64_t position) {
+void require_numbers(const std::string& file, std::span<const float> row, int64_t position) {
   for (const float logit : row)
     if (!std::isfinite(logit))
-      fail("logits: expected finite numbers after token {}, got {}", position, logit);
+      fail("{}: logits: expected finite numbers after token {}, got {}", file, position, logit);
 }
 
 EngineOptions engine_options(const LogitsOptions& options) {
@@ -105,7 +105,7 @@ int run(const LogitsOptions& options) {
   for (auto range = reader.next(); range.begin < range.end; range = reader.next())
     for (int64_t i = range.begin; i < range.end; ++i) {
       const auto row = reader.logits(i);
-      require_numbers(row, i);
+      require_numbers(engine.file().metadata().file_name(), row, i);
       const std::string_view bytes(reinterpret_cast<const char*>(row.data()), row.size_bytes());
       if (file) file->write(bytes);
       if (options.out == "-") write_out(bytes);

@@ -144,6 +144,8 @@ TEST_F(RunCommand, AModelOfNoNumbersIsRefusedInOneLine) {
                    {"nan.gguf", "logits", "expected a finite one", "got only NaN"});
   const Finished chat = plumb({"chat", "-m", file}, "Hello\n");
   expect_refused(chat, {"nan.gguf", "logits"});
+  expect_refused(plumb({"logits", "-m", file, "--ids", "1,2", "--top", "1"}),
+                 {"nan.gguf", "logits", "expected finite numbers after token 0, got nan"});
 }
 
 TEST_F(RunCommand, WarningsComeBeforeTheText) {

@@ -151,6 +151,20 @@ TEST(Families, MagnitudesHoldForSlidingLayersToo) {
   EXPECT_THAT(error_of(test::random_model(shape)), HasSubstr("gemma3.rope.dimension_count_swa"));
 }
 
+TEST(Families, Gemma4IsNeverWithoutItsPatternAndFactors) {
+  const gguf::Writer whole = test::random_model(test::model_shape("tiny-gemma4"));
+  for (const char* name : {"gemma4.attention.sliding_window_pattern", "rope_freqs.weight"})
+    EXPECT_THAT(error_of(test::without(whole, name)), HasSubstr(name));
+}
+
+TEST(Families, RopeSectionsBeyondTextAreRefused) {
+  const char* key = "qwen35.rope.dimension_sections";
+  gguf::Writer writer = test::without(test::random_model(test::model_shape("tiny-qwen35")), key);
+  EXPECT_EQ(error_of(writer), "");
+  writer.add(key, std::span<const int32_t>(std::vector<int32_t>{4, 4, 4, 20}));
+  EXPECT_THAT(error_of(writer), HasSubstr("the last one 0, got 4, 4, 4, 20"));
+}
+
 TEST(Families, StatesThatGrowAreRefused) {
   const gguf::File file = open(test::random_model(test::model_shape("tiny-qwen35")));
   const auto data = file.find_tensor("blk.0.ssm_a")->data;
