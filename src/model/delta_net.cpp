@@ -19,9 +19,7 @@ int64_t multiple_of(const Keys& keys, std::string_view key, int64_t divisor, int
 
 // A state that grew with every token would be none: -e^x of what was trained.
 void require_decay(const Keys& keys, const Tensor& a) {
-  std::vector<float> values(static_cast<size_t>(a.columns));
-  format_info(a.format).decode(a.data.data(), values.data(), a.columns);
-  for (const float value : values)
+  for (const float value : values_of(a))
     if (!(value <= 0))
       fail("{}: tensor {}: expected numbers of at most 0, got {}", keys.metadata.file_name(),
            a.name, value);

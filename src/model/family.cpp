@@ -83,14 +83,19 @@ void require_tensor(const Keys& keys, const Tensor& tensor, const std::string& n
          keys.architecture);
 }
 
+std::vector<float> values_of(const Tensor& vector) {
+  std::vector<float> values(static_cast<size_t>(vector.elements()));
+  if (vector)
+    format_info(vector.format).decode(vector.data.data(), values.data(), vector.elements());
+  return values;
+}
+
 float read_scalar(const Keys& keys, TensorTable& tensors, const std::string& name, float fallback) {
-  const Tensor tensor = tensors.optional_vector(name, 1);
-  if (!tensor) return fallback;
-  float value = 0;
-  format_info(tensor.format).decode(tensor.data.data(), &value, 1);
-  if (!std::isfinite(value))
-    fail("{}: tensor {}: expected a number, got {}", keys.metadata.file_name(), name, value);
-  return value;
+  const std::vector<float> values = values_of(tensors.optional_vector(name, 1));
+  if (values.empty()) return fallback;
+  if (!std::isfinite(values[0]))
+    fail("{}: tensor {}: expected a number, got {}", keys.metadata.file_name(), name, values[0]);
+  return values[0];
 }
 
 std::string in_layer(int64_t layer, std::string_view part) {

@@ -43,6 +43,8 @@ void require_number(const Keys& keys, std::string_view key, int64_t expected);
 void require_heads_alike(const Keys& keys, int64_t head_dim, int64_t n_dims);
 // For weights that a family is never without. Error: the file has none.
 void require_tensor(const Keys& keys, const Tensor& tensor, const std::string& name);
+// The values of a vector as f32; none where there is no tensor.
+std::vector<float> values_of(const Tensor& vector);
 // The value of a tensor that holds one; the fallback where there is none. Error: not finite.
 float read_scalar(const Keys& keys, TensorTable& tensors, const std::string& name, float fallback);
 // Names in layers: "blk.3.attn_norm.weight".
@@ -97,10 +99,8 @@ Rope read_rope(const Keys& keys, RopeLayout layout, int64_t head_dim, std::strin
 // it.
 Rope read_rope_of_windows(const Keys& keys, RopeLayout layout, int64_t head_dim);
 void multiply_factors(Rope& rope, const std::vector<float>& factors);
-// Factors from a tensor of n values; empty where the file has none. Error: one that is not a
-// number above 0.
-std::vector<float> read_factors(const Keys& keys, TensorTable& tensors, const std::string& name,
-                                int64_t n);
+// The values of a vector, or none. Error: one that is not a number above 0.
+std::vector<float> read_factors(const Keys& keys, const Tensor& vector);
 
 // expert_count and what goes with it: router, gate, up (or both fused) and down of all experts,
 // with optional biases. width: of an expert, 0: as the keys say. The shared expert's width and

@@ -110,15 +110,12 @@ void multiply_factors(Rope& rope, const std::vector<float>& factors) {
   for (size_t i = 0; i < factors.size(); ++i) rope.factors[i] *= factors[i];
 }
 
-std::vector<float> read_factors(const Keys& keys, TensorTable& tensors, const std::string& name,
-                                int64_t n) {
-  const Tensor tensor = tensors.optional_vector(name, n);
-  if (!tensor) return {};
-  std::vector<float> factors(static_cast<size_t>(n));
-  format_info(tensor.format).decode(tensor.data.data(), factors.data(), n);
+std::vector<float> read_factors(const Keys& keys, const Tensor& vector) {
+  std::vector<float> factors = values_of(vector);
   for (const float f : factors)
     if (!(f > 0) || !std::isfinite(f))
-      fail("{}: tensor {}: expected numbers above 0, got {}", keys.metadata.file_name(), name, f);
+      fail("{}: tensor {}: expected numbers above 0, got {}", keys.metadata.file_name(),
+           vector.name, f);
   return factors;
 }
 

@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/machine.h"
 #include "support/model_shapes.h"
+#include "support/tool.h"
 
 namespace plumb {
 namespace {
@@ -101,10 +102,5 @@ void run(const std::vector<std::string>& words) {
 }  // namespace plumb
 
 int main(int argc, char** argv) {
-  try {
-    plumb::run({argv + 1, argv + argc});
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "plumb_write_model: %s\n", e.what());
-    return 2;
-  }
+  return plumb::test::tool_main("plumb_write_model", [&] { plumb::run({argv + 1, argv + argc}); });
 }

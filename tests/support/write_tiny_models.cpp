@@ -2,12 +2,12 @@
 // write_tiny_models FOLDER quality: those of quality_cases.h as NAME.SEED.gguf, and each as
 // NAME.SEED-F32.gguf too.
 
-#include <cstdio>
 #include <filesystem>
 
 #include "base/error.h"
 #include "support/quality_cases.h"
 #include "support/tiny_cases.h"
+#include "support/tool.h"
 
 namespace plumb::test {
 namespace {
@@ -24,35 +24,26 @@ gguf::File write(const std::filesystem::path& folder, const std::string& name,
   return file;
 }
 
+void run(int argc, char** argv) {
+  const bool quality = argc == 3 && argv[2] == std::string("quality");
+  if ((argc != 2 && !quality) || argv[1][0] == '-')
+    fail("expected write_tiny_models FOLDER [quality]");
+  const std::filesystem::path folder = argv[1];
+  if (!quality)
+    for (const auto& c : tiny_cases()) write(folder, c.name, tiny_case_model(c), 80);
+  else
+    for (const auto& c : quality_cases())
+      for (uint64_t seed = 1; seed <= c.n_seeds; ++seed) {
+        const std::string name = fmt::format("{}.{}", c.name, seed);
+        expanded(write(folder, name, quality_model(c, seed), kQualityIds))
+            .write(folder / (name + "-F32.gguf"));
+      }
+}
+
 }  // namespace
 }  // namespace plumb::test
 
-int write_all(int argc, char** argv) {
-  using namespace plumb::test;
-  const bool quality = argc == 3 && argv[2] == std::string("quality");
-  if ((argc != 2 && !quality) || argv[1][0] == '-') {
-    std::fprintf(stderr, "usage: write_tiny_models FOLDER [quality]\n");
-    return 2;
-  }
-  const std::filesystem::path folder = argv[1];
-  if (!quality) {
-    for (const auto& c : tiny_cases()) write(folder, c.name, tiny_case_model(c), 80);
-    return 0;
-  }
-  for (const auto& c : quality_cases())
-    for (uint64_t seed = 1; seed <= c.n_seeds; ++seed) {
-      const std::string name = fmt::format("{}.{}", c.name, seed);
-      expanded(write(folder, name, quality_model(c, seed), kQualityIds))
-          .write(folder / (name + "-F32.gguf"));
-    }
-  return 0;
-}
-
 int main(int argc, char** argv) {
-  try {
-    return write_all(argc, argv);
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "write_tiny_models: %s\n", e.what());
-    return 2;
-  }
+  using namespace plumb::test;
+  return tool_main("write_tiny_models", [&] { run(argc, argv); });
 }

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "support/tool.h"
 #include "text/tokenizer.h"
 
 using namespace plumb;
@@ -59,7 +60,7 @@ std::string run_records(const Tokenizer& tokenizer, std::string_view records, bo
   return out;
 }
 
-int run(int argc, char** argv) {
+void run(int argc, char** argv) {
   if (argc < 3) fail("usage: tokenizer_bench MODEL.gguf TEXT [REPS] | --records IN OUT");
   const auto file = gguf::File::open(argv[1]);
   const auto tokenizer = Tokenizer::load(file.metadata());
@@ -68,16 +69,10 @@ int run(int argc, char** argv) {
     write_file(argv[4], run_records(*tokenizer, read_file(argv[3]), mode == "--records"));
   else
     run_timed(*tokenizer, read_file(argv[2]), argc > 3 ? std::stoi(argv[3]) : 5);
-  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& e) {
-    fmt::print(stderr, "tokenizer_bench: {}\n", e.what());
-    return 2;
-  }
+  return test::tool_main("tokenizer_bench", [&] { run(argc, argv); });
 }

@@ -21,9 +21,7 @@ struct Kind {
 Kind full_kind(const Keys& keys, TensorTable& tensors, const ModelDesc& d) {
   const int64_t head_dim = read_head_dim(keys, d.n_embd);
   Rope rope = read_rope(keys, RopeLayout::half_split, head_dim);
-  const char* name = "rope_freqs.weight";
-  require_tensor(keys, tensors.vector(name, rope.n_dims / 2), name);
-  multiply_factors(rope, read_factors(keys, tensors, name, rope.n_dims / 2));
+  multiply_factors(rope, read_factors(keys, tensors.vector("rope_freqs.weight", rope.n_dims / 2)));
   return {head_dim, rope, 0};
 }
 

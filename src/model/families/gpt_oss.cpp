@@ -8,7 +8,7 @@ namespace plumb {
 
 ModelDesc read_gpt_oss(const Keys& keys, TensorTable& tensors) {
   ModelDesc d = read_decoder(keys, tensors);
-  if (d.tied_head) require_tensor(keys, {}, "output.weight");
+  require_tensor(keys, d.tied_head ? Tensor() : d.head, "output.weight");
   const int64_t head_dim = read_head_dim(keys, d.n_embd);
   const Rope rope = read_rope(keys, RopeLayout::half_split, head_dim);
   const Rope sliding_rope = read_rope_of_windows(keys, RopeLayout::half_split, head_dim);

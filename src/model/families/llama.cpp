@@ -18,7 +18,8 @@ ModelDesc read_llama(const Keys& keys, TensorTable& tensors) {
   ModelDesc d = read_decoder(keys, tensors);
   const int64_t head_dim = read_head_dim(keys, d.n_embd);
   Rope rope = read_rope(keys, RopeLayout::interleaved, head_dim);
-  multiply_factors(rope, read_factors(keys, tensors, "rope_freqs.weight", rope.n_dims / 2));
+  multiply_factors(
+      rope, read_factors(keys, tensors.optional_vector("rope_freqs.weight", rope.n_dims / 2)));
   for (int64_t i = 0; i < std::ssize(d.layers); ++i) {
     read_pre_norms(tensors, d, i);
     Layer& layer = d.layers[static_cast<size_t>(i)];

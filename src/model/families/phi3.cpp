@@ -11,8 +11,10 @@ namespace plumb {
 namespace {
 
 void read_longrope(const Keys& keys, TensorTable& tensors, const ModelDesc& d, Rope& rope) {
-  auto factors = read_factors(keys, tensors, "rope_factors_short.weight", rope.n_dims / 2);
-  rope.long_factors = read_factors(keys, tensors, "rope_factors_long.weight", rope.n_dims / 2);
+  auto factors =
+      read_factors(keys, tensors.optional_vector("rope_factors_short.weight", rope.n_dims / 2));
+  rope.long_factors =
+      read_factors(keys, tensors.optional_vector("rope_factors_long.weight", rope.n_dims / 2));
   if (factors.empty() != rope.long_factors.empty())
     fail(
         "{}: expected both or none of rope_factors_short.weight and rope_factors_long.weight, "
