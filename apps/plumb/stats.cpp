@@ -21,7 +21,7 @@ double bytes_per_decoded_token(const Plan& plan, const Generation& g) {
   const double depth =
       static_cast<double>(g.prompt_tokens) + static_cast<double>(g.decoded_tokens + 1) / 2;
   return static_cast<double>(weight_bytes_per_token(plan)) +
-         2 * static_cast<double>(plan.states.bytes()) +  // read and written
+         static_cast<double>(state_traffic(plan, 1)) +
          depth * static_cast<double>(plan.cache.bytes_per_position());
 }
 

@@ -15,13 +15,13 @@ constexpr int64_t kManyTokens = 16;
 
 RecurrentStates::RecurrentStates(const Plan& plan)
     : n_snapshots_(plan.options.n_snapshots),
-      state_bytes_(plan.states.bytes()),
+      state_bytes_(plan.states.bytes() + plan.states.chunk_bytes()),
       memory_(plan.states.layers.empty() ? 0 : plumb::state_bytes(plan)) {
   if (plan.states.layers.empty()) return;
   int64_t offset = 0;
-  for (const int64_t n : plan.states.layers) {
+  for (const StateLayer& layer : plan.states.layers) {
     offsets_.push_back(offset);
-    offset += n;
+    offset += layer.values + layer.chunk_values;
   }
   sequences_.resize(static_cast<size_t>(plan.options.n_sequences));
   auto place = static_cast<int32_t>(sequences_.size());

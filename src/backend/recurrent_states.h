@@ -24,10 +24,11 @@ class RecurrentStates {
   bool can_give_up() const { return can_give_up_; }
   void give_back();
 
-  // The values of a layer, as they are now: [StateLayout::layers[layer]], zero for a new sequence.
+  // The values of a layer, as they are now: its state, then its chunk (StateLayout), all zero for a
+  // new sequence.
   float* layer(int slot, int layer) const { return at(slot, layer); }
   // Where a layer's state of n positions of a sequence is to be put, or null. Layers ask at every
-  // multiple of kPagePositions within a batch.
+  // multiple of kPagePositions within a batch, where no chunk is open.
   float* kept(int slot, int64_t n_positions, int layer) const;
 
   // The largest number of positions, at most n, at which the sequence (of that length) can go on;

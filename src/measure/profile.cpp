@@ -160,7 +160,7 @@ int64_t rows_of(const Step& step, const Plan& plan, const ProfileOptions& option
 int64_t memory_bytes(const Cost& cost, int64_t n_tokens, int64_t depth) {
   const int64_t positions = std::min(Cost::seen(n_tokens, depth, cost.window), depth + n_tokens);
   const int64_t experts = std::min(n_tokens * cost.n_used, cost.n_experts);
-  return cost.weight_bytes + experts * cost.expert_bytes + cost.state_bytes +
+  return cost.weight_bytes + experts * cost.expert_bytes + cost.state_read +
          positions * cost.read_per_position;
 }
 

@@ -72,9 +72,7 @@ double more_expert_bytes(const Plan& plan, int64_t n_tokens) {
 }  // namespace
 
 Work work_of(const Plan& plan, const BenchTest& test, int64_t n_batch, bool all_logits) {
-  // Every batch reads and writes the states of recurrent layers.
-  const auto weights = static_cast<double>(weight_bytes_per_token(plan)) +
-                       2 * static_cast<double>(plan.states.bytes());
+  const auto weights = static_cast<double>(weight_bytes_per_token(plan));
   Work work;
   int64_t depth = test.n_depth;
   for (int64_t fed = 0; fed < test.n_prompt;) {
@@ -85,12 +83,14 @@ Work work_of(const Plan& plan, const BenchTest& test, int64_t n_batch, bool all_
       const int64_t n_logits = all_logits ? n : done == piece ? 1 : 0;
       work.prompt_macs += multiply_adds(plan, n, depth, n_logits);
       depth += n;
-      work.prompt_bytes += weights + more_expert_bytes(plan, n) + cached_bytes(plan, n, depth);
+      work.prompt_bytes += weights + static_cast<double>(state_traffic(plan, n)) +
+                           more_expert_bytes(plan, n) + cached_bytes(plan, n, depth);
     }
     fed += piece;
   }
   const auto n = static_cast<double>(test.n_gen);
-  work.gen_bytes = n * weights + cached_bytes_one_by_one(plan, test.n_gen, depth);
+  work.gen_bytes = n * (weights + static_cast<double>(state_traffic(plan, 1))) +
+                   cached_bytes_one_by_one(plan, test.n_gen, depth);
   work.gen_macs = multiply_adds(plan, test.n_gen, depth, test.n_gen);
   return work;
 }

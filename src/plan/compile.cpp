@@ -118,7 +118,7 @@ class Compiler {
                    .norm_eps = desc_.norm_eps,
                    .state_layer = static_cast<int>(plan_.states.layers.size())};
     cache_layers_.push_back(-1);
-    plan_.states.layers.push_back(rule.state_values());
+    plan_.states.layers.push_back({rule.state_values(), rule.chunk_values()});
     rule.from = buffer("delta input", rule.beta_column() + d.n_v_heads);
     const BufferId to = rule.to = buffer("delta output", d.inner());
     add("delta input", Path::delta_net,

@@ -250,8 +250,14 @@ Cost cost_of(const Plan& plan, const Step& step) {
   cost.write_per_token = columns_of(plan, buffers_written(step)) * kF32;
   cost.ops_per_token = matrix_ops(step);
   if (const auto* s = std::get_if<DeltaRule>(&step.args)) {
-    cost.state_bytes = s->state_values() * kF32;
-    cost.ops_per_token += 7 * s->inner() * s->head_dim;  // decay, prediction, update, read-out
+    const int64_t conv = s->conv_values(), state = s->state_values(), chunk = s->chunk_values();
+    cost.state_read = (state + chunk / 2) * kF32;
+    cost.state_write = conv * kF32;
+    cost.state_write_per_token = (state - conv + chunk) / kDeltaChunk * kF32;
+    // Prediction, read-out and update of the state, its decay once per chunk; products with the
+    // chunk's keys, and sums over its changes.
+    cost.ops_per_token += s->inner() * (6 * s->head_dim + s->head_dim / kDeltaChunk) +
+                          2 * kDeltaChunk * (2 * s->n_k_heads * s->head_dim + s->inner());
   }
   if (const auto* s = std::get_if<ExpertGateUp>(&step.args))
     count_experts({&s->gate, &s->up}, s->n_experts, s->n_used, cost);
@@ -318,13 +324,18 @@ int64_t Cost::seen(int64_t n, int64_t depth, int64_t window) {
 int64_t Cost::reads(int64_t n, int64_t depth) const {
   const int64_t experts =
       saturating_mul(std::min(saturating_mul(n, n_used), n_experts), expert_bytes);
-  return saturating_add(saturating_add(saturating_add(weight_bytes, state_bytes), experts),
+  return saturating_add(saturating_add(saturating_add(weight_bytes, state_read), experts),
                         saturating_add(saturating_mul(n, read_per_token),
                                        saturating_mul(seen(n, depth, window), read_per_position)));
 }
 
 int64_t Cost::writes(int64_t n) const {
-  return saturating_add(state_bytes, saturating_mul(n, write_per_token));
+  return saturating_add(state_writes(n), saturating_mul(n, write_per_token));
+}
+
+int64_t Cost::state_writes(int64_t n) const {
+  return saturating_add(state_write,
+                        saturating_mul(std::min(n, kDeltaChunk), state_write_per_token));
 }
 
 int64_t Cost::ops(int64_t n, int64_t depth) const {
@@ -356,13 +367,27 @@ int64_t cache_bytes(const Plan& plan) {
 
 int64_t StateLayout::bytes() const {
   int64_t values = 0;
-  for (const int64_t n : layers) values = saturating_add(values, n);
+  for (const StateLayer& layer : layers) values = saturating_add(values, layer.values);
+  return saturating_mul(values, kF32);
+}
+
+int64_t StateLayout::chunk_bytes() const {
+  int64_t values = 0;
+  for (const StateLayer& layer : layers) values = saturating_add(values, layer.chunk_values);
   return saturating_mul(values, kF32);
 }
 
 int64_t state_bytes(const Plan& plan) {
   const PlanOptions& o = plan.options;
-  return saturating_mul(plan.states.bytes(), o.n_sequences * (1 + o.n_snapshots));
+  return saturating_mul(saturating_add(plan.states.bytes(), plan.states.chunk_bytes()),
+                        o.n_sequences * (1 + o.n_snapshots));
+}
+
+int64_t state_traffic(const Plan& plan, int64_t n) {
+  int64_t bytes = 0;
+  for (const Step& step : plan.steps)
+    bytes = saturating_add(bytes, saturating_add(step.cost.state_read, step.cost.state_writes(n)));
+  return bytes;
 }
 
 int64_t buffer_bytes(const Plan& plan) {

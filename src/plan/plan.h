@@ -86,9 +86,15 @@ struct MergePartials {
   BufferId gate = -1;  // Attend's qkv, head h's gate at (2 h + 1) * head_dim; -1: none
 };
 
-// The gated delta rule, with the state that the layer holds of each token's sequence: the last
-// conv_width - 1 rows of q, k and v as they came, then [n_v_heads][head_dim, head_dim] f32. Tokens
-// of a sequence in rising position; for each of them, u, z, a, b being the parts of `from`:
+// Tokens of a chunk of the gated delta rule.
+inline constexpr int64_t kDeltaChunk = 16;
+
+// The gated delta rule, with what the layer holds of each token's sequence, in f32. Its state: the
+// last conv_width - 1 rows of q, k and v as they came, then [n_v_heads][head_dim, head_dim]. Then,
+// for backends that work in chunks of kDeltaChunk positions, the chunk that is not complete yet: of
+// each key head its keys [head_dim, kDeltaChunk], of each value head decays [kDeltaChunk] and
+// changes [head_dim, kDeltaChunk]. At a page's boundary none is open. Tokens of a sequence in
+// rising position; for each of them, u, z, a, b being the parts of `from`:
 //   c = silu(sum over m of taps[m] * u of the token conv_width - 1 - m before)
 //   q, k = the heads of c, divided by max(their length, norm_eps); v = the rest of c
 //   per value head p, with q and k of head p % n_k_heads:
@@ -108,6 +114,12 @@ struct DeltaRule {
   int64_t beta_column() const { return alpha_column() + n_v_heads; }
   int64_t conv_values() const { return (conv_width - 1) * channels(); }
   int64_t state_values() const { return conv_values() + inner() * head_dim; }
+  // The open chunk: where its parts begin, counted from the state's first value, and how many.
+  int64_t keys_at(int64_t k_head) const { return state_values() + k_head * head_dim * kDeltaChunk; }
+  int64_t decays_at(int64_t v_head) const {
+    return keys_at(n_k_heads) + v_head * (1 + head_dim) * kDeltaChunk;
+  }
+  int64_t chunk_values() const { return decays_at(n_v_heads) - state_values(); }
 };
 
 // residual[t] += W from[t] + bias
@@ -234,9 +246,9 @@ std::string_view path_name(Path path);
 // Bytes and operations (a multiply-add is two) of a step for n tokens of a sequence that holds p
 // positions already. Token i sees p + i + 1 positions, its own included, or the window's if those
 // are fewer; together n tokens see seen(n, p) = n p + n (n + 1) / 2 without a window.
-//   reads  = weight_bytes + experts(n) * expert_bytes + state_bytes + n * read_per_token
+//   reads  = weight_bytes + experts(n) * expert_bytes + state_read + n * read_per_token
 //            + seen * read_per_position
-//   writes = state_bytes + n * write_per_token
+//   writes = state_write + min(n, kDeltaChunk) * state_write_per_token + n * write_per_token
 //   ops    = n * ops_per_token + seen * ops_per_position
 // experts(n) = min(n * n_used, n_experts): exact for one token, else the most that n tokens can
 // choose. Weights are read once per batch; activations count once per read and write; each token
@@ -249,11 +261,15 @@ struct Cost {
   int64_t ops_per_token = 0, ops_per_position = 0;
   int64_t window = 0;  // 0: none
   int64_t expert_bytes = 0, n_used = 0, n_experts = 0;
-  int64_t state_bytes = 0;  // of the sequence in a recurrent layer
+  // Of the sequence in a recurrent layer, with half of an open chunk: as many as there are on
+  // average. The state is written once per chunk.
+  int64_t state_read = 0;
+  int64_t state_write = 0, state_write_per_token = 0;
 
   static int64_t seen(int64_t n_tokens, int64_t depth, int64_t window = 0);
   int64_t reads(int64_t n_tokens, int64_t depth) const;
   int64_t writes(int64_t n_tokens) const;
+  int64_t state_writes(int64_t n_tokens) const;  // of them
   int64_t ops(int64_t n_tokens, int64_t depth) const;
 };
 
@@ -297,10 +313,15 @@ struct CacheLayout {
   int64_t bytes_per_position() const;                         // of all layers
 };
 
-// What recurrent layers remember of a sequence, in f32.
+// What recurrent layers remember of a sequence, in f32: a state, and behind it what is kept of a
+// chunk of tokens until the state takes it in.
+struct StateLayer {
+  int64_t values, chunk_values;
+};
 struct StateLayout {
-  std::vector<int64_t> layers;  // values of each
-  int64_t bytes() const;        // of one sequence
+  std::vector<StateLayer> layers;
+  int64_t bytes() const;        // of one sequence: the states
+  int64_t chunk_bytes() const;  // and the chunks
 };
 
 inline constexpr int64_t kMaxSnapshots = 1 << 10;
@@ -337,7 +358,9 @@ struct Memory {
   Memory operator+(const Memory& other) const;
 };
 int64_t cache_bytes(const Plan& plan);
-int64_t state_bytes(const Plan& plan);   // of all sequences, with the earlier ones that are kept
+int64_t state_bytes(const Plan& plan);  // of all sequences, with the earlier ones that are kept
+// Of recurrent states, that a batch of n tokens of one sequence reads and writes.
+int64_t state_traffic(const Plan& plan, int64_t n_tokens);
 int64_t buffer_bytes(const Plan& plan);  // all buffers at the largest batch
 int64_t weight_bytes(const Plan& plan);  // every matrix, norm and bias once, in file format
 int64_t weight_bytes_per_token(const Plan& plan);  // that decoding one token reads

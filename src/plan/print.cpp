@@ -82,9 +82,11 @@ std::string to_text(const Plan& plan, int64_t n_tokens, int64_t depth) {
                      human_bytes(t.weight_bytes), plan.cache.bytes_per_position());
   if (!plan.states.layers.empty())
     out += fmt::format(
-        "recurrent states: {} of a sequence, read and written by every batch; with the {} earlier "
-        "ones kept of each, {}\n",
-        human_bytes(plan.states.bytes()), plan.options.n_snapshots, human_bytes(state_bytes(plan)));
+        "recurrent states: {} of a sequence, read by every batch and written every {} tokens, "
+        "which "
+        "are kept in {} until then; with the {} earlier ones kept of each, {}\n",
+        human_bytes(plan.states.bytes()), kDeltaChunk, human_bytes(plan.states.chunk_bytes()),
+        plan.options.n_snapshots, human_bytes(state_bytes(plan)));
   for (const auto& [path, bytes] : t.by_path)
     out += fmt::format("  {:<14} {}\n", path_name(path), human_bytes(bytes));
   for (const auto& [format, bytes] : t.by_format)
@@ -120,6 +122,7 @@ ordered_json to_json(const Plan& plan, int64_t n_tokens, int64_t depth) {
             {"weight_bytes", t.weight_bytes},
             {"kv_bytes_per_position", plan.cache.bytes_per_position()},
             {"state_bytes", plan.states.bytes()},
+            {"state_chunk_bytes", plan.states.chunk_bytes()},
             {"by_path", std::move(by_path)},
             {"by_format", std::move(by_format)}}}};
 }

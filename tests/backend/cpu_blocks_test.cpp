@@ -188,6 +188,22 @@ TEST_P(CpuBlocks, TruncateAndContinueIsAFreshRun) {
   }
 }
 
+// States are kept and copied where a chunk of the delta rule is open, too.
+TEST_P(CpuBlocks, TurnsContinueWithinAChunk) {
+  const ShapePlan tiny(model_shape("tiny-qwen35"), {.matrices = Format::q8_0}, kOptions);
+  const auto a = some_ids(30, tiny.model.n_vocab, 1), b = some_ids(25, tiny.model.n_vocab, 2);
+  const auto backend = make_cpu_backend(2, GetParam());
+  const auto used = backend->compile(tiny.plan), fresh = backend->compile(tiny.plan);
+  feed(*fresh, a);
+  const Logits expected = feed(*fresh, b);
+  feed(*used, a);
+  EXPECT_EQ(used->copy_prefix(0, 1, 30), 30);
+  feed(*used, some_ids(25, tiny.model.n_vocab, 3));
+  EXPECT_EQ(used->truncate(0, 54), 30);
+  EXPECT_TRUE(same_bits(feed(*used, b), expected));
+  EXPECT_TRUE(same_bits(feed(*used, b, 1), expected));
+}
+
 TEST_P(CpuBlocks, WeightsInTheFileGiveTheSameBits) {
   for (const char* name : {"tiny-qwen3moe", "tiny-qwen35moe-fused"}) {
     const ShapePlan tiny(wide(name), {.matrices = Format::q4_k}, kOptions);

@@ -33,11 +33,12 @@ TEST(Work, PromptsReadWeightsOncePerBatch) {
 // States are read and written by every batch; more tokens choose more experts, at most all.
 TEST(Work, StatesAndExpertsCountAsTheyAreRead) {
   const ShapePlan tiny(model_shape("tiny-qwen35moe"), {}, {.n_positions = 128, .max_batch = 96});
-  const auto once = static_cast<double>(weight_bytes_per_token(tiny.plan)) +
-                    2 * static_cast<double>(tiny.plan.states.bytes());
+  const auto once = [&](int64_t n) {
+    return static_cast<double>(weight_bytes_per_token(tiny.plan) + state_traffic(tiny.plan, n));
+  };
   const auto position = static_cast<double>(tiny.plan.cache.bytes_per_position());
   EXPECT_EQ(work_of(tiny.plan, {.n_prompt = 0, .n_gen = 2, .n_depth = 0}, 96).gen_bytes,
-            2 * once + 3 * position);
+            2 * once(1) + 3 * position);
   double experts = 0;  // all of them, 4 of 16 being a token's
   for (const Step& step : tiny.plan.steps)
     experts += 16 * static_cast<double>(step.cost.expert_bytes);
@@ -45,9 +46,9 @@ TEST(Work, StatesAndExpertsCountAsTheyAreRead) {
     return work_of(tiny.plan, {.n_prompt = n, .n_gen = 0, .n_depth = 0}, 96).prompt_bytes -
            static_cast<double>(n) * position;
   };
-  EXPECT_EQ(prompt(1), once);
-  EXPECT_EQ(prompt(2), once + experts / 4);
-  EXPECT_EQ(prompt(96), once + experts * 3 / 4);
+  EXPECT_EQ(prompt(1), once(1));
+  EXPECT_EQ(prompt(2), once(2) + experts / 4);
+  EXPECT_EQ(prompt(96), once(96) + experts * 3 / 4);
 }
 
 TEST(Work, MultiplyAddsAreThePlans) {

@@ -78,12 +78,21 @@ TEST(ShapesPlan, Qwen35With9B) {
   // 24 layers, each 3 rows of 8192 channels and 32 heads of 128 x 128
   EXPECT_EQ(m.plan.states.bytes(), 24 * (3 * 8192 + 32 * 128 * 128) * 4);
   EXPECT_NEAR(static_cast<double>(m.plan.states.bytes()) / (1 << 20), 51, 0.02 * 51);
-  EXPECT_EQ(state_bytes(m.plan), 5 * m.plan.states.bytes());  // with four earlier ones
-  // The state is read and written once, whatever the batch.
+  // Beside them, 16 tokens of each: 16 heads of keys, 32 of changes and decays.
+  const int64_t chunk = 16 * (16 * 128 + 32 * (128 + 1)) * 4;
+  EXPECT_EQ(m.plan.states.chunk_bytes(), 24 * chunk);
+  // with four earlier ones
+  EXPECT_EQ(state_bytes(m.plan), 5 * (m.plan.states.bytes() + m.plan.states.chunk_bytes()));
+  // A state is read by every batch, whatever its tokens, and written once per chunk.
   const Cost& rule = m.plan.steps[2].cost;
   EXPECT_EQ(kind_name(m.plan.steps[2].args), "delta_rule");
-  EXPECT_EQ(rule.state_bytes, m.plan.states.layers[0] * 4);
-  EXPECT_EQ(rule.writes(7) - rule.writes(6), 4096 * 4);
+  const int64_t rows = 3 * 8192 * 4, state = 32 * 128 * 128 * 4;
+  EXPECT_EQ(rule.state_read, rows + state + chunk / 2);
+  EXPECT_EQ(rule.state_writes(1), rows + (state + chunk) / 16);
+  EXPECT_EQ(rule.state_writes(16), rows + state + chunk);
+  EXPECT_EQ(rule.state_writes(512), rows + state + chunk);
+  EXPECT_EQ(rule.writes(27) - rule.writes(26), 4096 * 4);
+  EXPECT_EQ(state_traffic(m.plan, 1), 24 * (rule.state_read + rule.state_writes(1)));
 }
 
 // llama.cpp was published to read 4797 MB for a token of a Q4_0 file, whose types were not. With

@@ -24,9 +24,10 @@ void DeltaRuleStep::run(const Worker& w) const {
     for (int64_t t = 0; t < group.n;) {
       const int32_t* tokens = batch.order.data() + group.first + t;
       const int64_t position = batch.positions[static_cast<size_t>(*tokens)];
-      const int64_t n = std::min(kPieceTokens - position % kPieceTokens, group.n - t);
+      const int64_t first = position % kDeltaChunk;
+      const int64_t n = std::min(kDeltaChunk - first, group.n - t);
       float* kept = w.run.states.kept(group.slot, position + n, rule.state_layer);
-      run_key_head(w, {tokens, n, state, kept}, unit % rule.n_k_heads);
+      run_key_head(w, {tokens, first, n, state, kept}, unit % rule.n_k_heads);
       t += n;
     }
   }
@@ -38,14 +39,14 @@ const float* DeltaRuleStep::row(const Piece& piece, int64_t index, int64_t chann
   return from + piece.tokens[index] * columns + channel;
 }
 
-void DeltaRuleStep::convolve(const Worker& w, const Piece& piece, int64_t channel,
-                             float* out) const {
+void DeltaRuleStep::convolve(const Worker& w, const Piece& piece, int64_t channel, float* out,
+                             int64_t stride) const {
   const float* rows[kMostTaps];
   for (int64_t t = 0; t < piece.n; ++t) {
     for (int64_t m = 0; m < rule.conv_width; ++m)
       rows[m] = row(piece, t - (rule.conv_width - 1) + m, channel);
-    w.run.kernels.convolve({rows, taps + channel, rule.channels(), rule.conv_width, rule.head_dim,
-                            out + t * rule.head_dim});
+    w.run.kernels.convolve(
+        {rows, taps + channel, rule.channels(), rule.conv_width, rule.head_dim, out + t * stride});
   }
 }
 
@@ -63,31 +64,38 @@ void DeltaRuleStep::run_key_head(const Worker& w, const Piece& piece, int64_t he
   const DeltaScratch& s = w.space().delta;
   const int64_t n = rule.head_dim, q = head * n, k = q + rule.n_k_heads * n;
   const float scale = 1 / std::sqrt(static_cast<float>(n));
-  convolve(w, piece, q, s.q);
-  convolve(w, piece, k, s.k);
+  convolve(w, piece, q, s.rows, 2 * n);
+  convolve(w, piece, k, s.rows + n, 2 * n);
   for (int64_t t = 0; t < piece.n; ++t) {
-    w.run.kernels.normalise(s.q + t * n, rule.norm_eps, scale, n);
-    w.run.kernels.normalise(s.k + t * n, rule.norm_eps, 1, n);
+    w.run.kernels.normalise(s.rows + 2 * t * n, rule.norm_eps, scale, n);
+    w.run.kernels.normalise(s.rows + (2 * t + 1) * n, rule.norm_eps, 1, n);
   }
-  for (int64_t p = head; p < rule.n_v_heads; p += rule.n_k_heads) run_value_head(w, piece, p);
+  const DeltaTokens tokens{piece.first, piece.n, n, s.rows, piece.state + rule.keys_at(head),
+                           s.products};
+  w.run.kernels.delta_keys(tokens);
+  for (int64_t p = head; p < rule.n_v_heads; p += rule.n_k_heads)
+    run_value_head(w, piece, tokens, p);
   shift(piece, q);
   shift(piece, k);
 }
 
-void DeltaRuleStep::run_value_head(const Worker& w, const Piece& piece, int64_t head) const {
+void DeltaRuleStep::run_value_head(const Worker& w, const Piece& piece, const DeltaTokens& tokens,
+                                   int64_t head) const {
   const DeltaScratch& s = w.space().delta;
   const int64_t n = rule.head_dim, v = (2 * rule.n_k_heads + head) * n;
-  convolve(w, piece, v, s.v);
+  float* decays = piece.state + rule.decays_at(head);
+  convolve(w, piece, v, s.v, n);
   for (int64_t t = 0; t < piece.n; ++t) {
     const float* in = from + piece.tokens[t] * columns;
-    s.decays[t] = std::exp(a[head] * softplus(in[rule.alpha_column() + head] + dt_bias[head]));
+    decays[piece.first + t] =
+        std::exp(a[head] * softplus(in[rule.alpha_column() + head] + dt_bias[head]));
     s.betas[t] = 1 / (1 + std::exp(-in[rule.beta_column() + head]));
   }
   const int64_t at = rule.conv_values() + head * n * n;
   float* state = piece.state + at;
   const int64_t step = head + rule.n_k_heads < rule.n_v_heads ? rule.n_k_heads * n * n : 0;
   w.run.kernels.delta_rule(
-      {piece.n, n, s.q, s.k, s.v, s.decays, s.betas, state, state + step, s.out});
+      {tokens, s.v, s.betas, decays, decays + kDeltaChunk, state, state + step, s.out});
   if (piece.kept) std::copy_n(state, n * n, piece.kept + at);
   for (int64_t t = 0; t < piece.n; ++t) {
     const int64_t token = piece.tokens[t];

@@ -55,14 +55,28 @@ struct ConvolveArgs {
   float* out;                     // silu of the sum
 };
 
-// One head's gated delta rule (plan.h) for some tokens of a sequence.
+// Tokens of a chunk of the gated delta rule; as many as a register has lanes.
+inline constexpr int64_t kChunkTokens = 16;
+
+// Gated delta rules (plan.h), for some tokens of one chunk of a sequence. A head's state stays as
+// it was before the chunk until the chunk is complete (delta_rule.h says why); until then the chunk
+// is kept beside it. head_dim is a multiple of 16; panels are of 16 lanes.
+struct DeltaTokens {
+  int64_t first, n;  // in the chunk: first + n <= kChunkTokens
+  int64_t head_dim;
+  const float* rows;  // [n][q, k][head_dim], normalised, q scaled
+  float* keys;        // [head_dim][kChunkTokens] of the chunk
+  float* products;    // [n][q, k][kChunkTokens] of the rows with the keys
+};
 struct DeltaArgs {
-  int64_t n_tokens, head_dim;  // head_dim: a multiple of 16
-  const float *q, *k, *v;      // [n_tokens, head_dim], q and k normalised, q scaled
-  const float *decays, *betas;
-  float* state;       // panels of 16 columns: [head_dim / 16][head_dim of k][16 of v]
-  const float* next;  // the state that will be worked on next, for prefetching
-  float* out;         // [n_tokens, head_dim]
+  DeltaTokens tokens;
+  const float* v;      // [n, head_dim]
+  const float* betas;  // [n]
+  float* decays;       // [kChunkTokens] of the chunk, those of the n tokens included
+  float* changes;      // [head_dim / 16][kChunkTokens][16] of the chunk, those of the n put here
+  float* state;        // [head_dim / 16][head_dim of k][16 of v]
+  const float* next;   // the state that will be worked on next, for prefetching
+  float* out;          // [n, head_dim]
 };
 
 // Where kernels ask for weights to be put ahead of their use: chosen for this processor at start.
@@ -104,6 +118,8 @@ struct KernelSet {
   void (*convolve)(const ConvolveArgs& args);
   // x = x * scale / max(|x|, eps); n a multiple of 16
   void (*normalise)(float* x, float eps, float scale, int64_t n);
+  // Puts the keys of the tokens into the chunk, and multiplies.
+  void (*delta_keys)(const DeltaTokens& tokens);
   void (*delta_rule)(const DeltaArgs& args);
   // out = weight * x / sqrt(mean(x^2) + eps) * silu(gate); n a multiple of 16
   void (*gated_norm)(const float* x, const float* weight, float eps, const float* gate, int64_t n,

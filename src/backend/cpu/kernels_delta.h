@@ -50,52 +50,152 @@ float dot(const float* a, const float* b, int64_t n) {
   return Simd::sum_lanes(sum);
 }
 
-// R panels of the state through all tokens, in the first-level cache from the second pass on. A
-// pass updates the state for one token, reads it out, and predicts what it says of the next token's
-// key, so that every value is loaded and stored once per token.
-template <int R>
-void delta_panels(const DeltaArgs& a, int64_t panel) {
-  const int64_t n = a.head_dim, stride = 16 * n;
-  float* state = a.state + panel * stride;
-  const bool last = panel + R >= n / 16;
-  const float* ahead = last ? a.next : state + R * stride;
-  F predicted[R];
-  for (int r = 0; r < R; ++r) predicted[r] = Simd::zero();
-  for (int64_t i = 0; i < n; ++i) {
-    const F k = Simd::set(a.k[i]);
-    for (int r = 0; r < R; ++r)
-      predicted[r] = Simd::fma(Simd::load(state + r * stride + 16 * i), k, predicted[r]);
-  }
-  for (int64_t t = 0; t < a.n_tokens; ++t) {
-    const F decay = Simd::set(a.decays[t]), beta = Simd::set(a.betas[t]);
-    const bool more = t + 1 < a.n_tokens;
-    const float* k = a.k + t * n;
-    const float* next_k = more ? k + n : k;
-    const float* q = a.q + t * n;
-    F change[R], out[R];
+// What the chunked form consists of: sums[t][r] += panels[r][d] * rows[t][d] for d from 0 on, in
+// one chain per sum whatever the tile, so that tokens at once and one by one give the same bits.
+template <CacheLevel kFetch = CacheLevel::none, int R, int T>
+SIMD_INLINE void multiply_add(F (&sums)[T][R], const float* panels, int64_t panel_stride,
+                              const float* rows, int64_t row_stride, int64_t depth,
+                              const float* next = nullptr) {
+  for (int64_t d = 0; d < depth; ++d) {
+    F lanes[R];
     for (int r = 0; r < R; ++r) {
-      const F v = Simd::load(a.v + t * n + 16 * (panel + r));
-      change[r] = Simd::mul(beta, Simd::sub(v, Simd::mul(decay, predicted[r])));
-      out[r] = predicted[r] = Simd::zero();
+      lanes[r] = Simd::load(panels + r * panel_stride + 16 * d);
+      prefetch<kFetch>(next + r * panel_stride + 16 * d);
     }
-    for (int64_t i = 0; i < n; ++i) {
-      const F key = Simd::set(k[i]), query = Simd::set(q[i]), next = Simd::set(next_k[i]);
-      for (int r = 0; r < R; ++r) {
-        float* at = state + r * stride + 16 * i;
-        if (t == 0) __builtin_prefetch(ahead + r * stride + 16 * i);
-        const F s = Simd::fma(key, change[r], Simd::mul(decay, Simd::load(at)));
-        Simd::store(at, s);
-        out[r] = Simd::fma(s, query, out[r]);
-        predicted[r] = Simd::fma(s, next, predicted[r]);
-      }
+    for (int t = 0; t < T; ++t) {
+      const F row = Simd::set(rows[t * row_stride + d]);
+      for (int r = 0; r < R; ++r) sums[t][r] = Simd::fma(lanes[r], row, sums[t][r]);
     }
-    for (int r = 0; r < R; ++r) Simd::store(a.out + t * n + 16 * (panel + r), out[r]);
   }
 }
 
+void delta_keys(const DeltaTokens& a) {
+  const int64_t n = a.head_dim;
+  for (int64_t t = 0; t < a.n; ++t)
+    for (int64_t i = 0; i < n; ++i)
+      a.keys[i * kChunkTokens + a.first + t] = a.rows[(2 * t + 1) * n + i];
+  in_halving_tiles<Simd::kFloatTokens>(0, 2 * a.n, [&]<int T>(int64_t row) {
+    F sums[T][1];
+    for (int t = 0; t < T; ++t) sums[t][0] = Simd::zero();
+    multiply_add(sums, a.keys, 0, a.rows + row * n, n, n);
+    for (int t = 0; t < T; ++t) Simd::store(a.products + (row + t) * kChunkTokens, sums[t][0]);
+  });
+}
+
+// How a token t of the chunk depends on the state S before it and on the changes d_s of tokens s:
+//   d_t = beta_t (v_t - fall_t S^T k_t) + sum over s < t of predicted_ts d_s
+//   o_t = fall_t S^T q_t + sum over s <= t of read_ts d_s
+// and the state after the chunk on all of them: fall S + sum over s of k_s (falls_s d_s)^T.
+struct DeltaFactors {
+  float predicted[kChunkTokens][kChunkTokens], read[kChunkTokens][kChunkTokens];
+  float fall[kChunkTokens];   // product of the decays up to t, its own included
+  float falls[kChunkTokens];  // product of the decays after s
+};
+
+// What a decay leaves. Below 1e-30 it is nothing, next to anything; denormal numbers are slow.
+SIMD_INLINE float fallen(float x, float decay) {
+  return x * decay < 1e-30f ? 0 : x * decay;
+}
+
+DeltaFactors delta_factors(const DeltaArgs& a) {
+  const DeltaTokens& x = a.tokens;
+  DeltaFactors f;
+  float fall = 1;
+  for (float& falls : f.falls) falls = 1;
+  for (int64_t t = 0; t < x.first + x.n; ++t) {
+    const float decay = a.decays[t];
+    fall = f.fall[t] = fallen(fall, decay);
+    for (float& falls : f.falls) falls = fallen(falls, decay);
+    f.falls[t] = 1;  // nothing has come after this one yet
+    if (t < x.first) continue;
+    const float beta = a.betas[t - x.first];
+    const float* with_q = x.products + 2 * (t - x.first) * kChunkTokens;
+    const float* with_k = with_q + kChunkTokens;
+    for (int64_t s = 0; s < kChunkTokens; ++s) {
+      f.predicted[t][s] = -beta * with_k[s] * f.falls[s];
+      f.read[t][s] = with_q[s] * f.falls[s];
+    }
+  }
+  return f;
+}
+
+// R panels of a head. The state is read once for all tokens, and written with the chunk's last.
+template <int R>
+struct DeltaPanels {
+  static constexpr int64_t kChanges = kChunkTokens * 16;  // of a panel
+  const DeltaTokens& x;
+  const DeltaFactors& f;
+  float *state, *changes;
+  float (*products)[R][16];  // [2 kChunkTokens], the rows' with the state
+  int64_t state_stride = 16 * x.head_dim;
+
+  // The panels at `next` are fetched meanwhile; beside these they are too much for the first level.
+  SIMD_METHOD void multiply(const float* next) {
+    in_halving_tiles<Simd::kFloatTokens>(0, 2 * x.n, [&]<int T>(int64_t row) {
+      F sums[T][R];
+      for (auto& sum : sums)
+        for (F& s : sum) s = Simd::zero();
+      multiply_add<CacheLevel::second>(sums, state, state_stride, x.rows + row * x.head_dim,
+                                       x.head_dim, x.head_dim, next);
+      for (int t = 0; t < T; ++t)
+        for (int r = 0; r < R; ++r) Simd::store(products[row + t][r], sums[t][r]);
+    });
+  }
+
+  SIMD_METHOD void change(int64_t t, const float* v, float beta) {
+    const F fall = Simd::set(f.fall[x.first + t]);
+    F sums[1][R];
+    for (int r = 0; r < R; ++r) {
+      const F predicted = Simd::mul(fall, Simd::load(products[2 * t + 1][r]));
+      sums[0][r] = Simd::mul(Simd::set(beta), Simd::sub(Simd::load(v + 16 * r), predicted));
+    }
+    multiply_add(sums, changes, kChanges, f.predicted[x.first + t], 0, x.first + t);
+    for (int r = 0; r < R; ++r)
+      Simd::store(changes + r * kChanges + 16 * (x.first + t), sums[0][r]);
+  }
+
+  SIMD_METHOD void read(int64_t t, float* out) {
+    const F fall = Simd::set(f.fall[x.first + t]);
+    F sums[1][R];
+    for (int r = 0; r < R; ++r) sums[0][r] = Simd::mul(fall, Simd::load(products[2 * t][r]));
+    multiply_add(sums, changes, kChanges, f.read[x.first + t], 0, x.first + t + 1);
+    for (int r = 0; r < R; ++r) Simd::store(out + 16 * r, sums[0][r]);
+  }
+
+  SIMD_METHOD void take_in_chunk() {
+    float fallen[R][kChunkTokens][16];
+    for (int r = 0; r < R; ++r)
+      for (int64_t s = 0; s < kChunkTokens; ++s)
+        Simd::store(fallen[r][s],
+                    Simd::mul(Simd::load(changes + r * kChanges + 16 * s), Simd::set(f.falls[s])));
+    const F fall = Simd::set(f.fall[kChunkTokens - 1]);
+    in_halving_tiles<Simd::kFloatTokens>(0, x.head_dim, [&]<int T>(int64_t i) {
+      float* at = state + 16 * i;
+      F sums[T][R];
+      for (int t = 0; t < T; ++t)
+        for (int r = 0; r < R; ++r)
+          sums[t][r] = Simd::mul(fall, Simd::load(at + r * state_stride + 16 * t));
+      multiply_add(sums, fallen[0][0], kChanges, x.keys + i * kChunkTokens, kChunkTokens,
+                   kChunkTokens);
+      for (int t = 0; t < T; ++t)
+        for (int r = 0; r < R; ++r) Simd::store(at + r * state_stride + 16 * t, sums[t][r]);
+    });
+  }
+};
+
 void delta_rule(const DeltaArgs& a) {
-  in_tiles<(Simd::kWidePanels > 1 ? 4 : 2)>(
-      0, a.head_dim / 16, [&]<int R>(int64_t panel) { delta_panels<R>(a, panel); });
+  const DeltaFactors f = delta_factors(a);
+  const int64_t n = a.tokens.head_dim;
+  in_tiles<Simd::kWidePanels>(0, n / 16, [&]<int R>(int64_t panel) {
+    float products[2 * kChunkTokens][R][16];
+    DeltaPanels<R> panels{a.tokens, f, a.state + panel * 16 * n,
+                          a.changes + panel * 16 * kChunkTokens, products};
+    const float* next = panel + R < n / 16 ? a.state + (panel + R) * 16 * n : a.next;
+    panels.multiply(next);
+    for (int64_t t = 0; t < a.tokens.n; ++t) panels.change(t, a.v + t * n + 16 * panel, a.betas[t]);
+    for (int64_t t = 0; t < a.tokens.n; ++t) panels.read(t, a.out + t * n + 16 * panel);
+    if (a.tokens.first + a.tokens.n == kChunkTokens) panels.take_in_chunk();
+  });
 }
 
 }  // namespace

@@ -61,14 +61,12 @@ void number_tile(const Matrix& matrix, int64_t panel, const Activations& x, int6
     for (int r = 0; r < R; ++r) put(sums[r][t], matrix, panel + r, output, token + t);
 }
 
-// Tiles of T tokens, then one of half as many, and so on.
 template <typename Column, CacheLevel kAhead, int R, int T>
-void number_panels(const Matrix& matrix, int64_t panel, const Activations& x, int64_t t,
-                   int64_t n_tokens, const Output& output) {
-  for (; t + T <= n_tokens; t += T) number_tile<Column, kAhead, R, T>(matrix, panel, x, t, output);
-  if constexpr (T > 1)
-    if (t < n_tokens)
-      number_panels<Column, kAhead, R, T / 2>(matrix, panel, x, t, n_tokens, output);
+void number_panels(const Matrix& matrix, int64_t panel, const Activations& x, int64_t n_tokens,
+                   const Output& output) {
+  in_halving_tiles<T>(0, n_tokens, [&]<int N>(int64_t token) {
+    number_tile<Column, kAhead, R, N>(matrix, panel, x, token, output);
+  });
 }
 
 template <typename Column, CacheLevel kAhead>
@@ -78,12 +76,11 @@ void multiply_numbers(const Matrix& matrix, int64_t first, int64_t n, const Acti
   int64_t panel = first;
   if (n_tokens < Simd::kFloatTokens)
     for (; panel + 4 <= first + n; panel += 4)
-      number_panels<Column, kAhead, 4, Simd::kFewFloatTokens>(matrix, panel, x, 0, n_tokens,
-                                                              output);
+      number_panels<Column, kAhead, 4, Simd::kFewFloatTokens>(matrix, panel, x, n_tokens, output);
   for (; panel + R <= first + n; panel += R)
-    number_panels<Column, kAhead, R, Simd::kFloatTokens>(matrix, panel, x, 0, n_tokens, output);
+    number_panels<Column, kAhead, R, Simd::kFloatTokens>(matrix, panel, x, n_tokens, output);
   for (; panel < first + n; ++panel)
-    number_panels<Column, kAhead, 1, Simd::kFloatTokens>(matrix, panel, x, 0, n_tokens, output);
+    number_panels<Column, kAhead, 1, Simd::kFloatTokens>(matrix, panel, x, n_tokens, output);
 }
 template <typename Column>
 void multiply_numbers(const Matrix& matrix, int64_t first, int64_t n, const Activations& x,
@@ -118,8 +115,8 @@ void multiply_generic(const Matrix& matrix, int64_t first, int64_t n, const Acti
   decoded.panel_stride = 0;
   for (int64_t panel = first; panel < first + n; ++panel) {
     decode_panel(matrix, panel, scratch.rows);
-    number_panels<F32Column, CacheLevel::first, 1, Simd::kFloatTokens>(decoded, panel, x, 0,
-                                                                       n_tokens, output);
+    number_panels<F32Column, CacheLevel::first, 1, Simd::kFloatTokens>(decoded, panel, x, n_tokens,
+                                                                       output);
   }
 }
 

@@ -52,6 +52,7 @@ constexpr KernelSet kKernels{
     .add = add,
     .convolve = convolve,
     .normalise = normalise,
+    .delta_keys = delta_keys,
     .delta_rule = delta_rule,
     .gated_norm = gated_norm,
     .dot = dot,

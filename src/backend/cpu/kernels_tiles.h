@@ -28,6 +28,14 @@ SIMD_INLINE void in_tiles(int64_t at, int64_t end, Function f) {
     if (at < end) in_tiles<N - 1>(at, end, f);
 }
 
+// The same with tiles of N, then of half as many, and so on; N is a power of two.
+template <int N, typename Function>
+SIMD_INLINE void in_halving_tiles(int64_t at, int64_t end, Function f) {
+  for (; at + N <= end; at += N) f.template operator()<N>(at);
+  if constexpr (N > 1)
+    if (at < end) in_halving_tiles<N / 2>(at, end, f);
+}
+
 // Puts the sums of a panel and a token where they belong. n is the number of rows that exist.
 SIMD_INLINE void put(F sum, const Matrix& matrix, int64_t panel, const Output& output,
                      int64_t token) {

@@ -56,10 +56,12 @@ AttentionScratch carve_attention_scratch(const Extents& e, Carver& carver) {
 }
 
 DeltaScratch carve_delta_scratch(const Extents& e, Carver& carver) {
-  const int64_t n = kPagePositions * e.delta_dim, tokens = e.delta_dim > 0 ? kPagePositions : 0;
+  const int64_t n = kDeltaChunk * e.delta_dim, tokens = e.delta_dim > 0 ? kDeltaChunk : 0;
   DeltaScratch s;
-  for (float** rows : {&s.q, &s.k, &s.v, &s.out}) *rows = carver.take<float>(n);
-  s.decays = carver.take<float>(tokens);
+  s.rows = carver.take<float>(2 * n);
+  s.products = carver.take<float>(2 * tokens * kDeltaChunk);
+  s.v = carver.take<float>(n);
+  s.out = carver.take<float>(n);
   s.betas = carver.take<float>(tokens);
   return s;
 }

@@ -75,10 +75,12 @@ struct Best {
   int32_t id;
 };
 
-// Of one key head of a gated delta net and a piece of tokens, see delta_rule.h.
+// Of one key head of a gated delta net and the tokens of a chunk, see delta_rule.h.
 struct DeltaScratch {
-  float *q, *k, *v, *out;  // [kPagePositions, head_dim]
-  float *decays, *betas;   // [kPagePositions]
+  float* rows;      // [kDeltaChunk][q, k][head_dim]
+  float* products;  // [kDeltaChunk][q, k][kDeltaChunk]
+  float *v, *out;   // [kDeltaChunk, head_dim]
+  float* betas;     // [kDeltaChunk]
 };
 
 // Which experts the tokens of a batch use, see Grouping.
