@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "measure/bandwidth.h"
+#include "measure/work.h"
 
 namespace plumb {
 namespace {
@@ -16,13 +17,10 @@ double rate(int64_t n, double seconds) {
   return n > 0 && seconds > 0 ? static_cast<double>(n) / seconds : 0;
 }
 
-// The i-th decoded token sees the prompt, those before it and itself.
 double bytes_per_decoded_token(const Plan& plan, const Generation& g) {
-  const double depth =
-      static_cast<double>(g.prompt_tokens) + static_cast<double>(g.decoded_tokens + 1) / 2;
-  return static_cast<double>(weight_bytes_per_token(plan)) +
-         static_cast<double>(state_traffic(plan, 1)) +
-         depth * static_cast<double>(plan.cache.bytes_per_position());
+  const int64_t n = std::max<int64_t>(g.decoded_tokens, 1);
+  const BenchTest test{.n_prompt = 0, .n_gen = n, .n_depth = g.prompt_tokens};
+  return work_of(plan, test, 1).gen_bytes / static_cast<double>(n);
 }
 
 std::string rate_text(double tokens_per_second) {

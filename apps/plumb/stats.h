@@ -14,7 +14,7 @@ struct Stats {
   double prompt_seconds, generate_seconds;
   double prompt_rate;      // tokens per second, of those that were computed; 0 where none were
   double generate_rate;    // decoded tokens per second; 0 where none were
-  double bytes_per_token;  // weights, and the cache at the mean depth, as the plan says
+  double bytes_per_token;  // weights, states and the cache as deep as it is, by the plan
   double gbps;             // of reading them, 10^9 bytes
   double limit_gbps;       // read bandwidth measured just now; 0: not measured
   int n_threads;

@@ -1,9 +1,9 @@
 #pragma once
 // Where the time of a batch goes: every step's share, what it read in that time, how far that is
 // from the limit that binds it, and what its threads spent waiting for each other. The steps are
-// watched inside the run that `run` itself uses (see backend/step_times.h), many times at the same
-// depth. All figures are means over the same batches, those of the middle half by their time: so
-// that they add up, and what hits a batch now and then is left out.
+// watched inside the run that `run` itself uses (see backend/step_times.h), many times at about the
+// same depth. All figures are means over the same batches, those of the middle half by their time:
+// so that they add up, and what hits a batch now and then is left out.
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -19,7 +19,7 @@ namespace plumb {
 
 struct ProfileOptions {
   int64_t n_tokens = 1;  // of a batch
-  int64_t depth = 0;     // positions cached before it
+  int64_t depth = 0;  // positions cached before it, or up to 32 more: single tokens go on from it
   int64_t n_batches = 64;
   // Measure the machine's limits with so many threads, before and after; fewer where fewer worked
   // in the end (then twice after); 0: not.

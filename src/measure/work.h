@@ -11,7 +11,7 @@
 namespace plumb {
 
 struct Work {
-  double prompt_bytes = 0, gen_bytes = 0;  // read: weights once per batch, the cache once per batch
+  double prompt_bytes = 0, gen_bytes = 0;  // weights, states and the cache, once per batch
   double prompt_macs = 0, gen_macs = 0;    // multiply-adds
   double bytes() const { return prompt_bytes + gen_bytes; }
   double macs() const { return prompt_macs + gen_macs; }

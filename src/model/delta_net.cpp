@@ -1,5 +1,7 @@
 // Reads gated delta nets: the keys under ssm.* and the tensors of one recurrent layer.
 
+#include <cmath>
+
 #include "base/error.h"
 #include "model/family.h"
 
@@ -7,7 +9,7 @@ namespace plumb {
 namespace {
 
 // Above any real model; below where products of these could overflow anything.
-constexpr int64_t kMaxStateHeads = 1 << 12, kMaxStateDim = 1 << 9, kMaxConvWidth = 16;
+constexpr int64_t kMaxStateHeads = 1 << 12, kMaxStateDim = 1 << 9;
 
 int64_t multiple_of(const Keys& keys, std::string_view key, int64_t divisor, int64_t most) {
   const int64_t n = keys.metadata.integer(keys(key), 1, most);
@@ -20,8 +22,8 @@ int64_t multiple_of(const Keys& keys, std::string_view key, int64_t divisor, int
 // A state that grew with every token would be none: -e^x of what was trained.
 void require_decay(const Keys& keys, const Tensor& a) {
   for (const float value : values_of(a))
-    if (!(value <= 0))
-      fail("{}: tensor {}: expected numbers of at most 0, got {}", keys.metadata.file_name(),
+    if (!(value <= 0 && std::isfinite(value)))
+      fail("{}: tensor {}: expected finite numbers of at most 0, got {}", keys.metadata.file_name(),
            a.name, value);
 }
 

@@ -79,11 +79,12 @@ struct Attention {
 // Gated delta net (Yang, Kautz, Hatamizadeh 2024): a short convolution over time, then per value
 // head a state that is decayed, corrected towards v along k, and read out along q. Value head p
 // uses query and key head p % n_k_heads.
+inline constexpr int64_t kMaxConvWidth = 16;
 struct DeltaNet {
   int64_t n_k_heads = 0, n_v_heads = 0, head_dim = 0, conv_width = 0;
   Tensor qkv, z, alpha, beta;  // [n_embd, channels()], [n_embd, inner()], [n_embd, n_v_heads] x2
   Tensor conv;                 // [conv_width, channels()], the current token's tap last
-  Tensor a, dt_bias;           // [n_v_heads] decay = e^(a softplus(alpha + dt_bias)), a < 0
+  Tensor a, dt_bias;           // [n_v_heads] decay = e^(a softplus(alpha + dt_bias)), a <= 0
   Tensor norm, out;            // [head_dim] of a head's output, [inner(), n_embd]
 
   int64_t inner() const { return n_v_heads * head_dim; }

@@ -1,5 +1,5 @@
 #pragma once
-// What will *run*: a flat list of fused steps, each with its operands and exact costs, compiled
+// What will *run*: a flat list of fused steps, each with its operands and costs, compiled
 // once from a ModelDesc and checked once, so that the token loop has nothing left to check. A plan
 // is a plain value that prints itself. The set of steps is closed and small; every step is a place
 // where threads meet (CPU) or a kernel starts (GPU), so fewer is faster.
@@ -261,8 +261,9 @@ struct Cost {
   int64_t ops_per_token = 0, ops_per_position = 0;
   int64_t window = 0;  // 0: none
   int64_t expert_bytes = 0, n_used = 0, n_experts = 0;
-  // Of the sequence in a recurrent layer, with half of an open chunk: as many as there are on
-  // average. The state is written once per chunk.
+  // Of the sequence in a recurrent layer, on average over the places of a chunk: an open one is
+  // half full, and the state is written once per chunk. What is kept of earlier states is not
+  // counted: a copy per page, and one where a batch of many tokens begins.
   int64_t state_read = 0;
   int64_t state_write = 0, state_write_per_token = 0;
 

@@ -78,14 +78,19 @@ std::string to_text(const Plan& plan, int64_t n_tokens, int64_t depth) {
   out += fmt::format("\n{} steps; {} token(s) at depth {}: read {}, written {}, {:.3f} Gop\n",
                      plan.steps.size(), n_tokens, depth, human_bytes(t.reads),
                      human_bytes(t.writes), static_cast<double>(t.ops) / 1e9);
-  out += fmt::format("one token: weights {}, cache {} B per position\n",
-                     human_bytes(t.weight_bytes), plan.cache.bytes_per_position());
+  int64_t within_window = 0;
+  for (const CacheLayer& layer : plan.cache.layers)
+    if (layer.window > 0) within_window += plan.cache.bytes_per_position(layer);
+  out += fmt::format(
+      "one token: weights {}, cache {} B per position{}\n", human_bytes(t.weight_bytes),
+      plan.cache.bytes_per_position(),
+      within_window > 0 ? fmt::format(", {} of them only within a window", within_window) : "");
   if (!plan.states.layers.empty())
     out += fmt::format(
-        "recurrent states: {} of a sequence, read by every batch and written every {} tokens, "
-        "which "
-        "are kept in {} until then; with the {} earlier ones kept of each, {}\n",
-        human_bytes(plan.states.bytes()), kDeltaChunk, human_bytes(plan.states.chunk_bytes()),
+        "recurrent states: {} of a sequence, and {} for the tokens, at most {}, that they have yet "
+        "to "
+        "take in; with the {} earlier ones kept of each, {}\n",
+        human_bytes(plan.states.bytes()), human_bytes(plan.states.chunk_bytes()), kDeltaChunk,
         plan.options.n_snapshots, human_bytes(state_bytes(plan)));
   for (const auto& [path, bytes] : t.by_path)
     out += fmt::format("  {:<14} {}\n", path_name(path), human_bytes(bytes));

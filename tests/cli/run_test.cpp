@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cli.h"
+#include "support/model_shapes.h"
 #include "support/smollm2.h"
 
 namespace plumb::test {
@@ -43,6 +44,29 @@ TEST_F(RunCommand, JsonHasTheFieldsOfTheContract) {
             j["memory"]["weights"].get<int64_t>() + j["memory"]["kv"].get<int64_t>() +
                 j["memory"]["state"].get<int64_t>() + j["memory"]["scratch"].get<int64_t>());
   EXPECT_EQ(tiny(with_json).err, "");
+}
+
+// A layer with a window reads no further back, however long the prompt.
+TEST_F(RunCommand, BytesOfATokenKnowWindows) {
+  const auto file = path("gemma3.gguf").string();
+  random_model(model_shape("tiny-gemma3")).write(file);
+  const auto bytes = [&](int n_words) {
+    std::string prompt;
+    for (int i = 0; i < n_words; ++i) prompt += " a";
+    const Finished f = plumb({"run", "-m", file, "--raw", "-p", prompt, "-n", "4", "--temp", "0",
+                              "--ignore-eos", "--json"});
+    EXPECT_EQ(f.code, 0) << f.err;
+    const Json j = Json::parse(f.out);
+    return std::pair(j["prompt_tokens"].get<double>(),
+                     j["timings"]["bytes_per_token"].get<double>());
+  };
+  const auto [n, few] = bytes(100);
+  const auto [m, more] = bytes(200);
+  const Finished plan = plumb({"plan", "-m", file, "--json"});
+  const double all = Json::parse(plan.out)["per_token"]["kv_bytes_per_position"].get<double>();
+  EXPECT_GT(m, n + 50);
+  EXPECT_GT(more, few);
+  EXPECT_LT(more - few, 0.5 * all * (m - n));
 }
 
 TEST_F(RunCommand, SameSeedSameText) {

@@ -42,6 +42,7 @@ TEST_P(ProfileOf, StepsFillTheBatch) {
   EXPECT_GT(p.steps_ns(), 0.2 * p.batch_ns) << "and a batch is little else";
   EXPECT_NEAR(p.steps_ns() + p.unaccounted_ns(), p.batch_ns, 1);
   EXPECT_GT(p.unwatched_ns, 0);
+  EXPECT_EQ(e.executable().length(0), 70 + 1 + 2 * 15) << "every place of a chunk was met";
 }
 
 // The shared expert's share of steps that do more than its work.

@@ -30,7 +30,7 @@ TEST(Work, PromptsReadWeightsOncePerBatch) {
   EXPECT_EQ(bytes(100, 50), 2 * weights + (50 + 100) * position);
 }
 
-// States are read and written by every batch; more tokens choose more experts, at most all.
+// States count with every batch; more tokens choose more experts, at most all.
 TEST(Work, StatesAndExpertsCountAsTheyAreRead) {
   const ShapePlan tiny(model_shape("tiny-qwen35moe"), {}, {.n_positions = 128, .max_batch = 96});
   const auto once = [&](int64_t n) {

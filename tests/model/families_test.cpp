@@ -168,12 +168,15 @@ TEST(Families, RopeSectionsBeyondTextAreRefused) {
 TEST(Families, StatesThatGrowAreRefused) {
   const gguf::File file = open(test::random_model(test::model_shape("tiny-qwen35")));
   const auto data = file.find_tensor("blk.0.ssm_a")->data;
-  reinterpret_cast<float*>(const_cast<uint8_t*>(data.data()))[1] = 0.5f;
-  try {
-    load_model_desc(file);
-    FAIL() << "nothing was thrown";
-  } catch (const Error& e) {
-    EXPECT_THAT(e.what(), HasSubstr("tensor blk.0.ssm_a: expected numbers of at most 0, got 0.5"));
+  for (const auto& [value, text] : {std::pair(0.5f, "got 0.5"), std::pair(-INFINITY, "got -inf")}) {
+    reinterpret_cast<float*>(const_cast<uint8_t*>(data.data()))[1] = value;
+    try {
+      load_model_desc(file);
+      FAIL() << "nothing was thrown";
+    } catch (const Error& e) {
+      EXPECT_THAT(e.what(), HasSubstr("tensor blk.0.ssm_a: expected finite numbers of at most 0"));
+      EXPECT_THAT(e.what(), HasSubstr(text));
+    }
   }
 }
 

@@ -6,8 +6,6 @@
 namespace plumb::cpu {
 namespace {
 
-constexpr int64_t kMostTaps = 16;
-
 float softplus(float x) {
   return x > 20 ? x : std::log1p(std::exp(x));
 }
@@ -41,7 +39,7 @@ const float* DeltaRuleStep::row(const Piece& piece, int64_t index, int64_t chann
 
 void DeltaRuleStep::convolve(const Worker& w, const Piece& piece, int64_t channel, float* out,
                              int64_t stride) const {
-  const float* rows[kMostTaps];
+  const float* rows[kMaxConvWidth];
   for (int64_t t = 0; t < piece.n; ++t) {
     for (int64_t m = 0; m < rule.conv_width; ++m)
       rows[m] = row(piece, t - (rule.conv_width - 1) + m, channel);

@@ -60,7 +60,7 @@ SIMD_INLINE void multiply_add(F (&sums)[T][R], const float* panels, int64_t pane
     F lanes[R];
     for (int r = 0; r < R; ++r) {
       lanes[r] = Simd::load(panels + r * panel_stride + 16 * d);
-      prefetch<kFetch>(next + r * panel_stride + 16 * d);
+      if constexpr (kFetch != CacheLevel::none) prefetch<kFetch>(next + r * panel_stride + 16 * d);
     }
     for (int t = 0; t < T; ++t) {
       const F row = Simd::set(rows[t * row_stride + d]);
@@ -119,7 +119,8 @@ DeltaFactors delta_factors(const DeltaArgs& a) {
   return f;
 }
 
-// R panels of a head. The state is read once for all tokens, and written with the chunk's last.
+// R panels of a head. The state comes from memory once for all tokens, and is written with the
+// chunk's last.
 template <int R>
 struct DeltaPanels {
   static constexpr int64_t kChanges = kChunkTokens * 16;  // of a panel
