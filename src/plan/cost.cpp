@@ -250,12 +250,10 @@ Cost cost_of(const Plan& plan, const Step& step) {
   cost.write_per_token = columns_of(plan, buffers_written(step)) * kF32;
   cost.ops_per_token = matrix_ops(step);
   if (const auto* s = std::get_if<DeltaRule>(&step.args)) {
-    // A token's keys are in as many cache lines as all keys of the chunk.
-    const int64_t keys = s->n_k_heads * s->head_dim * kDeltaChunk;
-    const int64_t rest = s->chunk_values() - keys, state = s->inner() * s->head_dim;
-    cost.state_read = (s->conv_values() + state + keys + rest / 2) * kF32;
-    cost.state_write = (s->conv_values() + keys) * kF32;
-    cost.state_write_per_token = (state + rest) / kDeltaChunk * kF32;
+    const int64_t conv = s->conv_values(), state = s->state_values(), chunk = s->chunk_values();
+    cost.state_read = (state + chunk / 2) * kF32;
+    cost.state_write = conv * kF32;
+    cost.state_write_per_token = (state - conv + chunk) / kDeltaChunk * kF32;
     // Prediction, read-out and update of the state, its decay once per chunk; products with the
     // chunk's keys, and sums over its changes.
     cost.ops_per_token += s->inner() * (6 * s->head_dim + s->head_dim / kDeltaChunk) +

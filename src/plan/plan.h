@@ -92,7 +92,7 @@ inline constexpr int64_t kDeltaChunk = 16;
 // The gated delta rule, with what the layer holds of each token's sequence, in f32. Its state: the
 // last conv_width - 1 rows of q, k and v as they came, then [n_v_heads][head_dim, head_dim]. Then,
 // for backends that work in chunks of kDeltaChunk positions, the chunk that is not complete yet: of
-// each key head its keys [head_dim, kDeltaChunk], of each value head decays [kDeltaChunk] and
+// each key head its keys [kDeltaChunk, head_dim], of each value head decays [kDeltaChunk] and
 // changes [head_dim, kDeltaChunk]. At a page's boundary none is open. Tokens of a sequence in
 // rising position; for each of them, u, z, a, b being the parts of `from`:
 //   c = silu(sum over m of taps[m] * u of the token conv_width - 1 - m before)

@@ -86,9 +86,9 @@ TEST(ShapesPlan, Qwen35With9B) {
   // A state is read by every batch, whatever its tokens, and written once per chunk.
   const Cost& rule = m.plan.steps[2].cost;
   EXPECT_EQ(kind_name(m.plan.steps[2].args), "delta_rule");
-  const int64_t rows = 3 * 8192 * 4, state = 32 * 128 * 128 * 4, keys = 16 * 16 * 128 * 4;
-  EXPECT_EQ(rule.state_read, rows + state + keys + (chunk - keys) / 2);
-  EXPECT_EQ(rule.state_writes(1), rows + keys + (state + chunk - keys) / 16);
+  const int64_t rows = 3 * 8192 * 4, state = 32 * 128 * 128 * 4;
+  EXPECT_EQ(rule.state_read, rows + state + chunk / 2);
+  EXPECT_EQ(rule.state_writes(1), rows + (state + chunk) / 16);
   EXPECT_EQ(rule.state_writes(16), rows + state + chunk);
   EXPECT_EQ(rule.state_writes(512), rows + state + chunk);
   EXPECT_EQ(rule.writes(27) - rule.writes(26), 4096 * 4);

@@ -65,8 +65,8 @@ struct DeltaTokens {
   int64_t first, n;  // in the chunk: first + n <= kChunkTokens
   int64_t head_dim;
   const float* rows;  // [n][q, k][head_dim], normalised, q scaled
-  float* keys;        // [head_dim][kChunkTokens] of the chunk
-  float* products;    // [n][q, k][kChunkTokens] of the rows with the keys
+  float* keys;        // [kChunkTokens][head_dim] of the chunk
+  float* products;    // [n][q, k][kChunkTokens] of the rows with the keys up to their own
 };
 struct DeltaArgs {
   DeltaTokens tokens;

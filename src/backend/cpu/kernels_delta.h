@@ -55,7 +55,7 @@ float dot(const float* a, const float* b, int64_t n) {
 template <CacheLevel kFetch = CacheLevel::none, int R, int T>
 SIMD_INLINE void multiply_add(F (&sums)[T][R], const float* panels, int64_t panel_stride,
                               const float* rows, int64_t row_stride, int64_t depth,
-                              const float* next = nullptr) {
+                              int64_t depth_stride = 1, const float* next = nullptr) {
   for (int64_t d = 0; d < depth; ++d) {
     F lanes[R];
     for (int r = 0; r < R; ++r) {
@@ -63,23 +63,42 @@ SIMD_INLINE void multiply_add(F (&sums)[T][R], const float* panels, int64_t pane
       if constexpr (kFetch != CacheLevel::none) prefetch<kFetch>(next + r * panel_stride + 16 * d);
     }
     for (int t = 0; t < T; ++t) {
-      const F row = Simd::set(rows[t * row_stride + d]);
+      const F row = Simd::set(rows[t * row_stride + d * depth_stride]);
       for (int r = 0; r < R; ++r) sums[t][r] = Simd::fma(lanes[r], row, sums[t][r]);
     }
   }
 }
 
+// A token's q and k with N keys.
+template <int N>
+SIMD_INLINE void multiply_keys(const DeltaTokens& a, int64_t t, int64_t first_key) {
+  const float *q = a.rows + 2 * t * a.head_dim, *k = q + a.head_dim;
+  const float* keys = a.keys + first_key * a.head_dim;
+  F with_q[N], with_k[N];
+  for (int s = 0; s < N; ++s) with_q[s] = with_k[s] = Simd::zero();
+  for (int64_t i = 0; i < a.head_dim; i += 16) {
+    const F of_q = Simd::load(q + i), of_k = Simd::load(k + i);
+    for (int s = 0; s < N; ++s) {
+      const F key = Simd::load(keys + s * a.head_dim + i);
+      with_q[s] = Simd::fma(of_q, key, with_q[s]);
+      with_k[s] = Simd::fma(of_k, key, with_k[s]);
+    }
+  }
+  float* products = a.products + 2 * t * kChunkTokens + first_key;
+  for (int s = 0; s < N; ++s) {
+    products[s] = Simd::sum_lanes(with_q[s]);
+    products[kChunkTokens + s] = Simd::sum_lanes(with_k[s]);
+  }
+}
+
 void delta_keys(const DeltaTokens& a) {
-  const int64_t n = a.head_dim;
-  for (int64_t t = 0; t < a.n; ++t)
-    for (int64_t i = 0; i < n; ++i)
-      a.keys[i * kChunkTokens + a.first + t] = a.rows[(2 * t + 1) * n + i];
-  in_halving_tiles<Simd::kFloatTokens>(0, 2 * a.n, [&]<int T>(int64_t row) {
-    F sums[T][1];
-    for (int t = 0; t < T; ++t) sums[t][0] = Simd::zero();
-    multiply_add(sums, a.keys, 0, a.rows + row * n, n, n);
-    for (int t = 0; t < T; ++t) Simd::store(a.products + (row + t) * kChunkTokens, sums[t][0]);
-  });
+  for (int64_t t = 0; t < a.n; ++t) {
+    const float* k = a.rows + (2 * t + 1) * a.head_dim;
+    for (int64_t i = 0; i < a.head_dim; i += 16)
+      Simd::store(a.keys + (a.first + t) * a.head_dim + i, Simd::load(k + i));
+    in_halving_tiles<Simd::kQueryRows>(0, a.first + t + 1,
+                                       [&]<int N>(int64_t key) { multiply_keys<N>(a, t, key); });
+  }
 }
 
 // How a token t of the chunk depends on the state S before it and on the changes d_s of tokens s:
@@ -111,7 +130,7 @@ DeltaFactors delta_factors(const DeltaArgs& a) {
     const float beta = a.betas[t - x.first];
     const float* with_q = x.products + 2 * (t - x.first) * kChunkTokens;
     const float* with_k = with_q + kChunkTokens;
-    for (int64_t s = 0; s < kChunkTokens; ++s) {
+    for (int64_t s = 0; s <= t; ++s) {
       f.predicted[t][s] = -beta * with_k[s] * f.falls[s];
       f.read[t][s] = with_q[s] * f.falls[s];
     }
@@ -137,7 +156,7 @@ struct DeltaPanels {
       for (auto& sum : sums)
         for (F& s : sum) s = Simd::zero();
       multiply_add<CacheLevel::second>(sums, state, state_stride, x.rows + row * x.head_dim,
-                                       x.head_dim, x.head_dim, next);
+                                       x.head_dim, x.head_dim, 1, next);
       for (int t = 0; t < T; ++t)
         for (int r = 0; r < R; ++r) Simd::store(products[row + t][r], sums[t][r]);
     });
@@ -176,8 +195,7 @@ struct DeltaPanels {
       for (int t = 0; t < T; ++t)
         for (int r = 0; r < R; ++r)
           sums[t][r] = Simd::mul(fall, Simd::load(at + r * state_stride + 16 * t));
-      multiply_add(sums, fallen[0][0], kChanges, x.keys + i * kChunkTokens, kChunkTokens,
-                   kChunkTokens);
+      multiply_add(sums, fallen[0][0], kChanges, x.keys + i, 1, kChunkTokens, x.head_dim);
       for (int t = 0; t < T; ++t)
         for (int r = 0; r < R; ++r) Simd::store(at + r * state_stride + 16 * t, sums[t][r]);
     });
@@ -185,8 +203,8 @@ struct DeltaPanels {
 };
 
 void delta_rule(const DeltaArgs& a) {
-  const DeltaFactors f = delta_factors(a);
   const int64_t n = a.tokens.head_dim;
+  const DeltaFactors f = delta_factors(a);
   in_tiles<Simd::kWidePanels>(0, n / 16, [&]<int R>(int64_t panel) {
     float products[2 * kChunkTokens][R][16];
     DeltaPanels<R> panels{a.tokens, f, a.state + panel * 16 * n,
