@@ -76,10 +76,11 @@ struct Attention {
   Tensor sinks;           // optional [n_heads]: a score without a value in each head's softmax
 };
 
+inline constexpr int64_t kMaxConvWidth = 16;  // of the convolution of a DeltaNet
+
 // Gated delta net (Yang, Kautz, Hatamizadeh 2024): a short convolution over time, then per value
 // head a state that is decayed, corrected towards v along k, and read out along q. Value head p
 // uses query and key head p % n_k_heads.
-inline constexpr int64_t kMaxConvWidth = 16;
 struct DeltaNet {
   int64_t n_k_heads = 0, n_v_heads = 0, head_dim = 0, conv_width = 0;
   Tensor qkv, z, alpha, beta;  // [n_embd, channels()], [n_embd, inner()], [n_embd, n_v_heads] x2

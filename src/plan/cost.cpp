@@ -365,16 +365,10 @@ int64_t cache_bytes(const Plan& plan) {
   return bytes;
 }
 
-int64_t StateLayout::bytes() const {
-  int64_t values = 0;
-  for (const StateLayer& layer : layers) values = saturating_add(values, layer.values);
-  return saturating_mul(values, kF32);
-}
-
-int64_t StateLayout::chunk_bytes() const {
-  int64_t values = 0;
-  for (const StateLayer& layer : layers) values = saturating_add(values, layer.chunk_values);
-  return saturating_mul(values, kF32);
+int64_t StateLayout::sum(int64_t StateLayer::*values) const {
+  int64_t n = 0;
+  for (const StateLayer& layer : layers) n = saturating_add(n, layer.*values);
+  return saturating_mul(n, kF32);
 }
 
 int64_t state_bytes(const Plan& plan) {

@@ -321,8 +321,11 @@ struct StateLayer {
 };
 struct StateLayout {
   std::vector<StateLayer> layers;
-  int64_t bytes() const;        // of one sequence: the states
-  int64_t chunk_bytes() const;  // and the chunks
+  int64_t bytes() const { return sum(&StateLayer::values); }  // of one sequence: the states
+  int64_t chunk_bytes() const { return sum(&StateLayer::chunk_values); }
+
+ private:
+  int64_t sum(int64_t StateLayer::*values) const;
 };
 
 inline constexpr int64_t kMaxSnapshots = 1 << 10;
